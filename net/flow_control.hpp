@@ -1,0 +1,45 @@
+// Internal: used by transports.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include <weir/net/transport.hpp>
+
+namespace weir::detail {
+
+/// The water marks of one transport, and whether its protocol is paused. Says when to call; does not call.
+///
+/// Source    CPython transports.py _FlowControlMixin.
+class FlowControl {
+ public:
+  static constexpr std::size_t default_high_bytes = 64 * 1024;  // CPython transports.py
+  static constexpr std::size_t default_low_bytes = default_high_bytes / 4;
+
+  /// ValueError "high (1) must be >= low (2) must be >= 0", nothing changed.
+  void set_limits(std::optional<std::ptrdiff_t> high, std::optional<std::ptrdiff_t> low);
+  WriteBufferLimits limits() const noexcept { return {low_, high_}; }
+
+  bool over(std::size_t size) const noexcept { return size > high_; }
+  bool paused() const noexcept { return paused_; }
+  /// True when pause_writing is due; it then counts as called.
+  bool should_pause(std::size_t size) noexcept {
+    if (paused_ || size <= high_) return false;
+    paused_ = true;
+    return true;
+  }
+  /// True when resume_writing is due; it then counts as called.
+  bool should_resume(std::size_t size) noexcept {
+    if (!paused_ || size > low_) return false;
+    paused_ = false;
+    return true;
+  }
+
+ private:
+  std::size_t high_ = default_high_bytes;
+  std::size_t low_ = default_low_bytes;
+  bool paused_ = false;
+};
+
+}  // namespace weir::detail

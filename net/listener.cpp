@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <weir/net/listener.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <weir/reactor/error.hpp>
+
+namespace weir::detail {
+namespace {
+
+constexpr Duration accept_retry_delay = std::chrono::seconds(1);  // asyncio constants.py ACCEPT_RETRY_DELAY
+
+/// Nothing was accepted, because a resource is gone; it may come back.
+bool out_of_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/// The connection that was next is dead; the one behind it may be fine. Linux passes network errors of the new
+/// connection on through accept(), and accept(2) says to treat them like EAGAIN.
+bool only_this_connection(int error) {
+  switch (error) {
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EPERM: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+const RunnableKind Listener::ready_kind = {
+    [](Runnable& node) { static_cast<ReadyNode&>(node).listener.accept_ready(); },
+    [](const Runnable& node) {
+      return "<listener " + static_cast<const ReadyNode&>(node).listener.socket_->repr() + ">";
+    }};
+
+Listener::Listener(EventLoop& loop, Socket socket, int backlog, Accepted accepted)
+    : loop_(loop),
+      loop_token_(loop.token()),
+      socket_(std::make_shared<Socket>(std::move(socket))),
+      accepted_(std::move(accepted)),
+      ready_node_(ready_kind, *this),
+      backlog_(backlog) {}
+
+void Listener::start() {
+  if (const int error = socket_->listen(backlog_); error != 0) throw_os_error(error);
+  if (const int error = loop_.io().open(socket_->fd(), &ready_node_, nullptr); error != 0) throw_os_error(error);
+  loop_.io().set_owner(socket_->fd(), &ready_node_);
+}
+
+void Listener::close() {
+  retry_.cancel();
+  if (!socket_->valid()) return;
+  if (loop_token_->loop != nullptr) loop_.io().forget(socket_->fd());
+  socket_->close();
+}
+
+void Listener::accept_ready() {
+  const std::shared_ptr<Listener> keep = shared_from_this();  // A callback may close the server, and us with it.
+  // Up to a backlog at a time: a flood of connections must not starve those that are there.
+  for (int left = std::max(backlog_, 1); left > 0 && socket_->valid(); --left) {
+    if (!accept_one()) return;
+  }
+}
+
+/// False when there is nothing more to accept now.
+bool Listener::accept_one() {
+  Endpoint peer;
+  int error = 0;
+  Socket accepted = socket_->accept(peer, error);
+  if (accepted.valid()) {
+    accepted_(std::move(accepted), std::move(peer));
+    return true;
+  }
+  if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return false;
+  if (only_this_connection(error)) return true;
+  handle_error(error);
+  return false;
+}
+
+void Listener::handle_error(int error) {
+  const bool resources = out_of_resources(error);
+  loop_.call_exception_handler(
+      ExceptionContext(resources ? "socket.accept() out of system resource" : "socket.accept() failed",
+                       make_os_error(error))
+          .with("socket", socket_->repr()));
+  if (!socket_->valid()) return;  // The handler closed the server.
+  // Level-triggered: staying registered would spin. One timer, which close() cancels.
+  loop_.io().set_reader(socket_->fd(), nullptr);
+  retry_.cancel();
+  retry_ = loop_.call_later(accept_retry_delay, [this] { watch(); });
+}
+
+void Listener::watch() { loop_.io().set_reader(socket_->fd(), &ready_node_); }
+
+}  // namespace weir::detail

@@ -1,0 +1,55 @@
+// Internal: used by server.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <weir/net/socket.hpp>
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/handle.hpp>
+
+namespace weir::detail {
+
+/// One listening socket: accepts what waits, and backs off when the system has run out of something.
+///
+/// Lifetime  Owned by its server. Unregistered before the socket is closed.
+class Listener final : public std::enable_shared_from_this<Listener> {
+ public:
+  /// Called with every accepted socket and its peer's address.
+  using Accepted = std::function<void(Socket, Endpoint)>;
+
+  Listener(EventLoop& loop, Socket socket, int backlog, Accepted accepted);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { close(); }
+
+  /// listen(2), and watches. Throws OSError.
+  void start();
+  /// At once: nothing is accepted after this, and no timer stays behind.
+  void close();
+  const std::shared_ptr<Socket>& socket() const noexcept { return socket_; }
+
+ private:
+  struct ReadyNode : Runnable {
+    ReadyNode(const RunnableKind& its_kind, Listener& its) noexcept : Runnable(its_kind), listener(its) {}
+    Listener& listener;
+  };
+  static const RunnableKind ready_kind;
+
+  void accept_ready();
+  bool accept_one();
+  void handle_error(int error);
+  void watch();
+
+  EventLoop& loop_;
+  Ref<LoopToken> loop_token_;  // A server that never listened may outlive the loop.
+  std::shared_ptr<Socket> socket_;
+  Accepted accepted_;
+  ReadyNode ready_node_;
+  TimerHandle retry_;
+  int backlog_;
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include <weir/net/socket.hpp>
+
+namespace weir {
+namespace {
+
+int option_or(Kernel& kernel, int fd, int option, int otherwise) {
+  int value = 0;
+  std::uint32_t length = sizeof value;
+  return kernel.getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : otherwise;
+}
+
+template <class Ask>
+Endpoint endpoint_from(Ask&& ask) {
+  sockaddr_storage storage{};
+  std::uint32_t length = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  return ask(address, &length) == 0 ? Endpoint(address, length) : Endpoint();
+}
+
+}  // namespace
+
+Socket::Socket(Kernel& kernel, int fd, int protocol) : fd_(kernel, fd), protocol_(protocol) {
+  type_ = option_or(kernel, fd, SO_TYPE, 0);
+  family_ = local_endpoint().family();
+}
+
+Socket Socket::open(Kernel& kernel, int family, int type, int protocol, int& error) {
+  Socket socket;
+  const IoResult made = kernel.socket(family, type, protocol);
+  error = made.error;
+  if (!made.ok()) return socket;
+  socket.fd_ = UniqueFd(kernel, static_cast<int>(made.value));
+  socket.family_ = family;
+  socket.type_ = type;
+  socket.protocol_ = protocol;
+  return socket;
+}
+
+Socket Socket::accept(Endpoint& peer, int& error) {
+  sockaddr_storage storage{};
+  std::uint32_t length = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  const IoResult got = kernel().accept(fd(), address, &length);
+  Socket accepted;
+  error = got.error;
+  if (!got.ok()) return accepted;
+  peer = Endpoint(address, length);
+  accepted.fd_ = UniqueFd(kernel(), static_cast<int>(got.value));
+  accepted.family_ = family_;
+  accepted.type_ = type_;
+  accepted.protocol_ = protocol_;
+  return accepted;
+}
+
+IoResult Socket::recv(std::span<char> room) {
+  const iovec buffer{room.data(), room.size()};
+  return kernel().recv(fd(), std::span(&buffer, 1));
+}
+
+int Socket::set_option(int level, int option, int value) {
+  return kernel().setsockopt(fd(), level, option, &value, sizeof value);
+}
+
+IoResult Socket::get_option(int level, int option) {
+  int value = 0;
+  std::uint32_t length = sizeof value;
+  const int error = kernel().getsockopt(fd(), level, option, &value, &length);
+  return {value, error};
+}
+
+Endpoint Socket::local_endpoint() {
+  return endpoint_from([this](sockaddr* a, std::uint32_t* n) { return kernel().getsockname(fd(), a, n); });
+}
+
+Endpoint Socket::remote_endpoint() {
+  return endpoint_from([this](sockaddr* a, std::uint32_t* n) { return kernel().getpeername(fd(), a, n); });
+}
+
+std::string Socket::repr() const {
+  return "<Socket fd=" + std::to_string(fd()) + ", family=" + std::to_string(family_) +
+         ", type=" + std::to_string(type_) + ", proto=" + std::to_string(protocol_) + ">";
+}
+
+}  // namespace weir

@@ -1,0 +1,66 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/socket.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <weir/net/address.hpp>
+#include <weir/reactor/kernel.hpp>
+#include <weir/reactor/unique_fd.hpp>
+
+namespace weir {
+
+/// A non-blocking socket over a Kernel: one method a system call, and what it said as an IoResult or an errno.
+///
+/// Threads   The loop's thread.
+/// Lifetime  Owns its descriptor. The kernel outlives it.
+class Socket {
+ public:
+  Socket() = default;
+  /// Takes over a descriptor that is a non-blocking socket. Its kind is asked of the kernel; its protocol is 0 unless
+  /// said, as CPython has it: TCP_NODELAY is set on sockets of protocol IPPROTO_TCP only.
+  Socket(Kernel& kernel, int fd, int protocol = 0);
+
+  /// A new socket. `error` is set to 0 or errno.
+  static Socket open(Kernel& kernel, int family, int type, int protocol, int& error);
+
+  bool valid() const noexcept { return static_cast<bool>(fd_); }
+  int fd() const noexcept { return fd_.get(); }
+  int family() const noexcept { return family_; }
+  int type() const noexcept { return type_; }
+  int protocol() const noexcept { return protocol_; }
+
+  int bind(const Endpoint& address) { return kernel().bind(fd(), address.data(), address.size()); }
+  int listen(int backlog) { return kernel().listen(fd(), backlog); }
+  int connect(const Endpoint& address) { return kernel().connect(fd(), address.data(), address.size()); }
+  /// The accepted socket, or an invalid one and errno.
+  Socket accept(Endpoint& peer, int& error);
+  IoResult recv(std::span<char> room);
+  IoResult send(std::span<const iovec> pieces) { return kernel().send(fd(), pieces); }
+  int shutdown(int how) { return kernel().shutdown(fd(), how); }
+  int set_option(int level, int option, int value);
+  /// The value, or errno.
+  IoResult get_option(int level, int option);
+  /// Of no family when the kernel gives none.
+  Endpoint local_endpoint();
+  Endpoint remote_endpoint();
+  void close() noexcept { fd_.reset(); }
+
+  /// <Socket fd=5, family=2, type=1, proto=6>
+  std::string repr() const;
+
+ private:
+  Kernel& kernel() noexcept { return fd_.kernel(); }
+
+  UniqueFd fd_;
+  int family_ = AF_UNSPEC;
+  int type_ = 0;
+  int protocol_ = 0;
+};
+
+}  // namespace weir

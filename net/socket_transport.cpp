@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT
+#include <weir/net/socket_transport.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <weir/reactor/error.hpp>
+
+namespace weir::detail {
+namespace {
+
+// From this size on a write is sent at once: copying 16 KiB costs about as much as a system call saves.
+constexpr std::size_t direct_write_bytes = 16 * 1024;
+
+// asyncio constants.py LOG_THRESHOLD_FOR_CONNLOST_WRITES
+constexpr std::uint32_t lost_writes_before_log = 5;
+
+// Pieces of one system call; what a writelines() has beyond that is copied.
+constexpr std::size_t max_pieces = 64;
+
+bool is_os_error(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const OSError&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+std::size_t total_size(std::span<const std::string_view> pieces) {
+  std::size_t total = 0;
+  for (const std::string_view piece : pieces) total += piece.size();
+  return total;
+}
+
+iovec to_iovec(std::string_view piece) { return {const_cast<char*>(piece.data()), piece.size()}; }
+
+}  // namespace
+
+const Owned::Kind SocketTransport::owned_kind = {
+    [](Owned& owned) { static_cast<SocketTransport&>(owned).abort(); },
+    [](Owned& owned) { static_cast<SocketTransport&>(owned).lose(nullptr); }};
+const RunnableKind SocketTransport::read_kind = {
+    [](Runnable& node) { static_cast<ReadyNode&>(node).transport.read_ready(); },
+    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); }};
+const RunnableKind SocketTransport::write_kind = {
+    [](Runnable& node) { static_cast<ReadyNode&>(node).transport.write_ready(); },
+    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); }};
+
+// ---- From the socket to connection_made
+
+SocketTransport::SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol, Endpoint peer,
+                                 std::shared_ptr<TransportOwner> owner)
+    : Owned(owned_kind),
+      DrainHook([](DrainHook& hook) { static_cast<SocketTransport&>(hook).event_drained(); }),
+      loop_(loop),
+      loop_token_(loop.token()),
+      block_(loop.service<ReadBlock>()),
+      socket_(std::make_shared<Socket>(std::move(socket))),
+      protocol_(std::move(protocol)),
+      owner_(std::move(owner)),
+      read_node_(read_kind, *this),
+      write_node_(write_kind, *this),
+      sockname_(socket_->local_endpoint()),
+      peername_(peer.family() == AF_UNSPEC ? socket_->remote_endpoint() : std::move(peer)) {}
+
+SocketTransport::~SocketTransport() = default;
+
+std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket socket,
+                                                        std::shared_ptr<Protocol> protocol, Endpoint peer,
+                                                        std::shared_ptr<TransportOwner> owner, Callback connected) {
+  loop.check_closed();
+  const std::shared_ptr<SocketTransport> transport(
+      new SocketTransport(loop, std::move(socket), std::move(protocol), std::move(peer), std::move(owner)));
+  Socket& its = *transport->socket_;
+  const bool is_tcp = (its.family() == AF_INET || its.family() == AF_INET6) && its.type() == SOCK_STREAM &&
+                      its.protocol() == IPPROTO_TCP;
+  // Answers are small and wait for nothing: Nagle would hold them back. A socket that refuses still works.
+  if (is_tcp) static_cast<void>(its.set_option(IPPROTO_TCP, TCP_NODELAY, 1));
+  loop.io().set_owner(its.fd(), &transport->read_node_);
+  transport->self_ = transport;
+  loop.own(*transport);
+  loop.call_soon([transport] { transport->make_connection(); });
+  loop.call_soon([transport] { transport->start_reading(); });
+  if (connected) loop.call_soon(std::move(connected));
+  return transport;
+}
+
+void SocketTransport::make_connection() {
+  if (state_ == State::ended) return;
+  protocol_->connection_made(self_);
+}
+
+void SocketTransport::start_reading() {
+  reading_started_ = true;
+  // connection_made may have closed or paused us; what it wrote may be waiting for the socket.
+  if (state_ == State::ending || state_ == State::ended) return;
+  Runnable* reader = state_ == State::open && !reading_paused_ ? &read_node_ : nullptr;
+  Runnable* writer = blocked_ ? &write_node_ : nullptr;
+  if (const int error = loop_.io().open(socket_->fd(), reader, writer); error != 0) {
+    fatal_error(make_os_error(error), "Fatal error: the poller refuses the socket");
+  }
+}
+
+// ---- Reading
+
+// BYTE 3/7: fd is readable; recv() brings the bytes into the process.
+// Next: StreamReaderProtocol::data_received (streams/stream_reader_protocol.cpp)
+void SocketTransport::read_ready() {
+  if (state_ != State::open) return;
+  const std::shared_ptr<SocketTransport> keep = self_;
+  const IoResult got = socket_->recv(block_.room());  // Once per event: a busy peer must not starve the others.
+  if (got.would_block()) return;
+  if (!got.ok()) return fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
+  if (got.value == 0) return read_eof();
+  const std::shared_ptr<Protocol> protocol = protocol_;  // It may hand over to another one in its own callback.
+  try {
+    protocol->data_received({block_.room().data(), static_cast<std::size_t>(got.value)});
+  } catch (...) {
+    fatal_error(std::current_exception(), "Fatal error: protocol.data_received() call failed.");
+  }
+}
+
+void SocketTransport::read_eof() {
+  // Sticky, and the watch ends here: a level-triggered poller would report the end for ever.
+  end_of_stream_ = true;
+  loop_.io().set_reader(socket_->fd(), nullptr);
+  const std::shared_ptr<Protocol> protocol = protocol_;
+  bool keep_open = false;
+  try {
+    keep_open = protocol->eof_received();
+  } catch (...) {
+    return fatal_error(std::current_exception(), "Fatal error: protocol.eof_received() call failed.");
+  }
+  if (!keep_open) close();
+}
+
+void SocketTransport::pause_reading() {
+  if (state_ != State::open || reading_paused_) return;
+  reading_paused_ = true;
+  if (reading_started_ && !end_of_stream_) loop_.io().set_reader(socket_->fd(), nullptr);
+}
+
+void SocketTransport::resume_reading() {
+  if (state_ != State::open || !reading_paused_) return;
+  reading_paused_ = false;
+  if (reading_started_ && !end_of_stream_) loop_.io().set_reader(socket_->fd(), &read_node_);
+}
+
+bool SocketTransport::is_reading() const { return state_ == State::open && !reading_paused_ && !end_of_stream_; }
+
+// ---- Writing
+
+// SEND 2/5: the bytes are gathered with others of this event, or go to the kernel at once.
+// Next: SocketTransport::send_gathered (net/socket_transport.cpp)
+void SocketTransport::write(std::string_view data) {
+  enqueue(std::span(&data, 1), "Cannot call write() after write_eof()");
+}
+
+void SocketTransport::writelines(std::span<const std::string_view> pieces) {
+  enqueue(pieces, "Cannot call writelines() after write_eof()");
+}
+
+/// The one way in, for every kind of write: so that no kind can forget the high-water mark.
+void SocketTransport::enqueue(std::span<const std::string_view> pieces, const char* after_eof) {
+  if (write_side_ != WriteSide::open) [[unlikely]] throw RuntimeError(after_eof);
+  const std::size_t total = total_size(pieces);
+  if (total == 0) return;
+  if (state_ == State::ending || state_ == State::ended) [[unlikely]] return drop_write();
+  const bool small = gather_ && total < direct_write_bytes && !flow_.over(buffer_.size() + total);
+  if (!small && !blocked_) return send_now(pieces);
+  for (const std::string_view piece : pieces) buffer_.append(piece);
+  if (!blocked_) return loop_.when_drained(*this);
+  after_enqueue();
+}
+
+void SocketTransport::drop_write() {
+  if (lost_writes_ >= lost_writes_before_log && loop_token_->loop != nullptr) {
+    loop_.log(LogLevel::warning, "socket.send() raised exception.");
+  }
+  ++lost_writes_;
+}
+
+/// What was gathered and `pieces`, in one system call; what the kernel does not take waits.
+void SocketTransport::send_now(std::span<const std::string_view> pieces) {
+  std::array<iovec, max_pieces> vectors;
+  std::size_t count = 0;
+  if (!buffer_.empty()) vectors[count++] = to_iovec(buffer_.bytes());
+  for (const std::string_view piece : pieces) {
+    if (count == max_pieces) break;
+    if (!piece.empty()) vectors[count++] = to_iovec(piece);
+  }
+  const IoResult sent = socket_->send(std::span(vectors).first(count));
+  if (!sent.ok() && !sent.would_block()) {
+    return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
+  }
+  std::size_t taken = sent.ok() ? static_cast<std::size_t>(sent.value) : 0;
+  const std::size_t of_gathered = std::min(taken, buffer_.size());
+  taken -= of_gathered;
+  if (of_gathered != 0) buffer_.consume(of_gathered);
+  for (const std::string_view piece : pieces) {
+    const std::size_t of_piece = std::min(taken, piece.size());
+    taken -= of_piece;
+    if (of_piece < piece.size()) buffer_.append(piece.substr(of_piece));
+  }
+  if (!buffer_.empty()) wait_until_writable();
+  after_enqueue();
+}
+
+void SocketTransport::event_drained() {
+  const std::shared_ptr<SocketTransport> keep = self_;
+  if (send_gathered() && buffer_.empty()) finish_flush();
+}
+
+// SEND 3/5: the event has been drained: everything it gathered leaves in one send().
+// Next: SocketTransport::wait_until_writable (net/socket_transport.cpp)
+bool SocketTransport::send_gathered() {
+  if (buffer_.empty() || blocked_ || state_ == State::ending || state_ == State::ended) return true;
+  const iovec all = to_iovec(buffer_.bytes());
+  const IoResult sent = socket_->send(std::span(&all, 1));
+  if (!sent.ok() && !sent.would_block()) {
+    fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
+    return false;
+  }
+  if (sent.ok()) buffer_.consume(static_cast<std::size_t>(sent.value));
+  if (!buffer_.empty()) wait_until_writable();
+  return true;
+}
+
+// SEND 4/5: the kernel's buffer is full: the rest stays in ours, and the poller says when there is room again.
+// Next: SocketTransport::write_ready (net/socket_transport.cpp)
+void SocketTransport::wait_until_writable() {
+  blocked_ = true;
+  if (reading_started_) loop_.io().set_writer(socket_->fd(), &write_node_);
+}
+
+void SocketTransport::after_enqueue() {
+  if (state_ == State::ending || state_ == State::ended) return;
+  if (flow_.should_pause(buffer_.size())) call_flow(&BaseProtocol::pause_writing, "protocol.pause_writing() failed");
+}
+
+// SEND 5/5: there is room: more of the buffer leaves, and a writer that was paused may go on.
+// Next: StreamWriter::drain (streams/stream_writer.cpp)
+void SocketTransport::write_ready() {
+  if (state_ == State::ending || state_ == State::ended) return;
+  const std::shared_ptr<SocketTransport> keep = self_;
+  const iovec all = to_iovec(buffer_.bytes());
+  const IoResult sent = socket_->send(std::span(&all, 1));
+  if (sent.would_block()) return;
+  if (!sent.ok()) return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
+  buffer_.consume(static_cast<std::size_t>(sent.value));
+  if (buffer_.empty()) {
+    blocked_ = false;
+    loop_.io().set_writer(socket_->fd(), nullptr);
+  }
+  if (flow_.should_resume(buffer_.size())) {
+    call_flow(&BaseProtocol::resume_writing, "protocol.resume_writing() failed");  // May write, close or abort.
+  }
+  if (buffer_.empty()) finish_flush();
+}
+
+void SocketTransport::finish_flush() {
+  if (state_ == State::flushing) return end(nullptr);
+  if (state_ != State::open || write_side_ != WriteSide::eof_asked) return;
+  try {
+    send_eof();
+  } catch (const OSError&) {
+    fatal_error(std::current_exception(), "Fatal write error on socket transport");
+  }
+}
+
+void SocketTransport::write_eof() {
+  if (state_ != State::open || write_side_ != WriteSide::open) return;
+  write_side_ = WriteSide::eof_asked;
+  if (send_gathered() && buffer_.empty()) send_eof();
+}
+
+void SocketTransport::send_eof() {
+  write_side_ = WriteSide::eof_sent;
+  if (const int error = socket_->shutdown(SHUT_WR); error != 0) throw_os_error(error);
+}
+
+void SocketTransport::set_gather(bool enabled) {
+  gather_ = enabled;
+  if (!enabled) send_gathered();
+}
+
+void SocketTransport::set_write_buffer_limits(std::optional<std::ptrdiff_t> high, std::optional<std::ptrdiff_t> low) {
+  flow_.set_limits(high, low);
+  if (flow_.over(buffer_.size())) send_gathered();
+  after_enqueue();
+}
+
+// ---- Ending
+
+void SocketTransport::close() {
+  if (state_ != State::open) return;
+  const std::shared_ptr<SocketTransport> keep = self_;
+  if (!send_gathered()) return;
+  if (buffer_.empty()) return end(nullptr);
+  state_ = State::flushing;
+  loop_.io().set_reader(socket_->fd(), nullptr);
+}
+
+void SocketTransport::abort() { end(nullptr); }
+
+void SocketTransport::fatal_error(const std::exception_ptr& error, const char* message) {
+  if (!is_os_error(error)) {
+    report(message, error);
+  } else if (loop_.get_debug()) {
+    loop_.log(LogLevel::debug, repr() + ": " + message + " (" + describe(error) + ")");
+  }
+  end(error);
+}
+
+/// The one way out. Whatever ends a connection, connection_lost is posted here, and only once.
+void SocketTransport::end(const std::exception_ptr& error) {
+  if (state_ == State::ending || state_ == State::ended) return;
+  state_ = State::ending;
+  lost_writes_ = 1;
+  buffer_.clear();
+  DrainHook::unlink();
+  blocked_ = false;
+  loop_.io().set_reader(socket_->fd(), nullptr);
+  loop_.io().set_writer(socket_->fd(), nullptr);
+  loop_.call_soon([self = self_, error] { self->lose(error); });
+}
+
+void SocketTransport::lose(const std::exception_ptr& error) {
+  if (state_ == State::ended) return;
+  const std::shared_ptr<SocketTransport> keep = std::move(self_);
+  state_ = State::ended;
+  try {
+    protocol_->connection_lost(error);
+  } catch (...) {
+    report("Exception in callback SocketTransport.connection_lost(...)", std::current_exception());
+  }
+  loop_.io().forget(socket_->fd());  // Before the close: a dup of it would stay registered.
+  socket_->close();
+  protocol_ = nullptr;
+  Owned::unlink();
+  ServerLink::unlink();
+  if (const std::shared_ptr<TransportOwner> owner = std::move(owner_)) owner->transport_lost();
+}
+
+// ---- About it
+
+void SocketTransport::set_protocol(std::shared_ptr<Protocol> protocol) {
+  send_gathered();
+  protocol_ = std::move(protocol);
+}
+
+ExtraInfo SocketTransport::get_extra_info(std::string_view name) {
+  if (name == "socket") {
+    send_gathered();  // Whoever asks may send on it, or look at what was sent.
+    return ExtraInfo(TransportSocket(socket_));
+  }
+  if (name == "sockname" && sockname_.family() != AF_UNSPEC) return ExtraInfo(sockname_);
+  if (name == "peername" && peername_.family() != AF_UNSPEC) return ExtraInfo(peername_);
+  return ExtraInfo();
+}
+
+std::string SocketTransport::repr() const {
+  std::string text = "<SocketTransport";
+  text += socket_->valid() ? " fd=" + std::to_string(socket_->fd()) : std::string(" closed");
+  if (state_ == State::flushing || state_ == State::ending) text += " closing";
+  return text + " peer=" + peername_.repr() + ">";
+}
+
+void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* failure) {
+  const std::shared_ptr<Protocol> protocol = protocol_;
+  try {
+    (*protocol.*callback)();
+  } catch (...) {
+    report(failure, std::current_exception());
+  }
+}
+
+void SocketTransport::report(const char* message, const std::exception_ptr& error) {
+  loop_.call_exception_handler(
+      ExceptionContext(message, error).with("transport", repr()).with("protocol", "<Protocol>"));
+}
+
+}  // namespace weir::detail

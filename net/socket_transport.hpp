@@ -1,0 +1,136 @@
+// Internal: used by connect and server; users see Transport.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <weir/net/flow_control.hpp>
+#include <weir/net/protocol.hpp>
+#include <weir/net/read_block.hpp>
+#include <weir/net/socket.hpp>
+#include <weir/net/transport.hpp>
+#include <weir/net/write_buffer.hpp>
+#include <weir/reactor/callback.hpp>
+#include <weir/reactor/event_loop.hpp>
+
+namespace weir::detail {
+
+/// Who wants to know that a transport has ended: its server.
+class TransportOwner {
+ public:
+  TransportOwner() = default;
+  TransportOwner(const TransportOwner&) = delete;
+  TransportOwner& operator=(const TransportOwner&) = delete;
+  virtual void transport_lost() = 0;
+
+ protected:
+  virtual ~TransportOwner() = default;
+};
+
+/// A member of its server's list of connections.
+struct ServerLink : ListLink {};
+
+/// A Transport over one connected stream socket.
+///
+/// The state goes one way: open → flushing (close() with bytes left) → ending (connection_lost is posted) → ended.
+/// abort() and errors go from either of the first two straight to ending. connection_lost is posted in one place.
+class SocketTransport final : public Transport,
+                              public Owned,
+                              public DrainHook,
+                              public ServerLink,
+                              public std::enable_shared_from_this<SocketTransport> {
+ public:
+  /// Makes the transport and schedules, in this order: connection_made, the start of reading, `connected`.
+  ///
+  /// Errors    OSError  the poller refuses the socket; it is closed, and the protocol has heard nothing.
+  static std::shared_ptr<SocketTransport> start(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol,
+                                                Endpoint peer, std::shared_ptr<TransportOwner> owner,
+                                                Callback connected);
+  ~SocketTransport() override;
+
+  void pause_reading() override;
+  void resume_reading() override;
+  bool is_reading() const override;
+  void write(std::string_view data) override;
+  void writelines(std::span<const std::string_view> pieces) override;
+  void write_eof() override;
+  bool can_write_eof() const override { return true; }
+  void set_gather(bool enabled) override;
+  void set_write_buffer_limits(std::optional<std::ptrdiff_t> high, std::optional<std::ptrdiff_t> low) override;
+  WriteBufferLimits get_write_buffer_limits() const override { return flow_.limits(); }
+  std::size_t get_write_buffer_size() const override { return buffer_.size(); }
+  void close() override;
+  void abort() override;
+  bool is_closing() const override { return state_ != State::open; }
+  void set_protocol(std::shared_ptr<Protocol> protocol) override;
+  std::shared_ptr<Protocol> get_protocol() const override { return protocol_; }
+  ExtraInfo get_extra_info(std::string_view name) override;
+  std::string repr() const override;
+
+ private:
+  enum class State : std::uint8_t { open, flushing, ending, ended };
+  /// A writable socket is waited for when the kernel's buffer is full (blocked).
+  enum class WriteSide : std::uint8_t { open, eof_asked, eof_sent };
+
+  struct ReadyNode : Runnable {
+    ReadyNode(const RunnableKind& its_kind, SocketTransport& its) noexcept : Runnable(its_kind), transport(its) {}
+    SocketTransport& transport;
+  };
+
+  SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol, Endpoint peer,
+                  std::shared_ptr<TransportOwner> owner);
+
+  void make_connection();
+  void start_reading();
+  void read_ready();
+  void read_eof();
+  void write_ready();
+  void enqueue(std::span<const std::string_view> pieces, const char* after_eof);
+  void send_now(std::span<const std::string_view> pieces);
+  void event_drained();
+  bool send_gathered();
+  void finish_flush();
+  void send_eof();
+  void wait_until_writable();
+  void after_enqueue();
+  void drop_write();
+  void call_flow(void (BaseProtocol::*callback)(), const char* failure);
+  void fatal_error(const std::exception_ptr& error, const char* message);
+  void end(const std::exception_ptr& error);
+  void lose(const std::exception_ptr& error);
+  void report(const char* message, const std::exception_ptr& error);
+
+  static const Owned::Kind owned_kind;
+  static const RunnableKind read_kind;
+  static const RunnableKind write_kind;
+
+  EventLoop& loop_;  // Not touched once ended, but for logging, where loop_token_ says whether it is there.
+  Ref<LoopToken> loop_token_;
+  ReadBlock& block_;
+  std::shared_ptr<Socket> socket_;
+  std::shared_ptr<Protocol> protocol_;
+  std::shared_ptr<TransportOwner> owner_;
+  std::shared_ptr<SocketTransport> self_;  // The loop's hold, until connection_lost has returned.
+  ReadyNode read_node_;
+  ReadyNode write_node_;
+  WriteBuffer buffer_;
+  FlowControl flow_;
+  Endpoint sockname_;
+  Endpoint peername_;
+  std::uint32_t lost_writes_ = 0;  // asyncio's _conn_lost: 1 at the end, one more for every dropped write.
+  State state_ = State::open;
+  WriteSide write_side_ = WriteSide::open;
+  bool reading_paused_ = false;
+  bool reading_started_ = false;
+  bool end_of_stream_ = false;
+  bool gather_ = true;
+  bool blocked_ = false;  // Waiting for the socket to become writable.
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,47 @@
+// Internal: used by transports.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+namespace weir::detail {
+
+/// Bytes that wait to be sent: append at the back, consume at the front, one contiguous run in between, so that what was
+/// gathered leaves in one send(). Consuming moves an index, never bytes.
+///
+/// Errors    append() may throw std::bad_alloc, with nothing changed.
+/// Cost      Amortised O(1) a byte. No memory while empty: up to 4 KiB come from the thread's pool.
+class WriteBuffer {
+ public:
+  WriteBuffer() = default;
+  WriteBuffer(const WriteBuffer&) = delete;
+  WriteBuffer& operator=(const WriteBuffer&) = delete;
+  ~WriteBuffer() { clear(); }
+
+  std::size_t size() const noexcept { return end_ - begin_; }
+  bool empty() const noexcept { return begin_ == end_; }
+  std::string_view bytes() const noexcept { return {data_ + begin_, size()}; }
+
+  void append(std::string_view more) {
+    if (more.size() > capacity_ - end_) make_room(more.size());
+    std::memcpy(data_ + end_, more.data(), more.size());
+    end_ += more.size();
+  }
+  void consume(std::size_t bytes) noexcept {
+    begin_ += bytes;
+    if (begin_ == end_) clear();
+  }
+  void clear() noexcept;
+
+ private:
+  void make_room(std::size_t more);
+
+  char* data_ = nullptr;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include <weir/reactor/error.hpp>
+
+#include <cxxabi.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <typeinfo>
+
+#include <weir/reactor/clock.hpp>
+
+namespace weir {
+namespace {
+
+/// getaddrinfo's error numbers are no errno: a category of their own keeps the two apart.
+class GaiCategory final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "getaddrinfo"; }
+  std::string message(int code) const override { return "getaddrinfo error " + std::to_string(code); }
+};
+
+const std::error_category& gai_category() {
+  static const GaiCategory category;
+  return category;
+}
+
+std::string numbered(int error, std::string_view text) {
+  return "[Errno " + std::to_string(error) + "] " + std::string(text);
+}
+
+template <class Error>
+std::exception_ptr made(int error, const std::string& text) {
+  return std::make_exception_ptr(Error(error, text));
+}
+
+std::string type_name(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  std::string text = status == 0 ? name.get() : type.name();
+  if (text.starts_with("weir::")) text.erase(0, 6);
+  return text;
+}
+
+struct Description {
+  std::string type;
+  std::string text;
+};
+
+Description description_of(const std::exception_ptr& error) {
+  if (!error) return {"none", {}};
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return {type_name(typeid(e)), e.what()};
+  } catch (const CancelledError& e) {
+    return {"CancelledError", e.message()};
+  } catch (const KeyboardInterrupt&) {
+    return {"KeyboardInterrupt", {}};
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    return {type != nullptr ? type_name(*type) : "unknown exception", {}};
+  }
+}
+
+}  // namespace
+
+OSError::OSError(int error, const std::string& text)
+    : OSError(std::error_code(error, std::system_category()), numbered(error, text)) {}
+
+OSError::OSError(const std::string& text) : OSError(std::error_code(), text) {}
+
+OSError::OSError(std::error_code code, std::string text) : std::system_error(code), text_(std::move(text)) {}
+
+GaiError::GaiError(int gai_code, const std::string& text)
+    : OSError(std::error_code(gai_code, gai_category()), numbered(gai_code, text)) {}
+
+std::exception_ptr make_os_error(int error, std::string_view given) {
+  const std::string text = given.empty() ? std::strerror(error) : std::string(given);
+  switch (error) {
+    case EAGAIN:
+    case EALREADY:
+    case EINPROGRESS: return made<BlockingIOError>(error, text);
+    case ECHILD: return made<ChildProcessError>(error, text);
+    case EEXIST: return made<FileExistsError>(error, text);
+    case ENOENT: return made<FileNotFoundError>(error, text);
+    case EINTR: return made<InterruptedError>(error, text);
+    case EISDIR: return made<IsADirectoryError>(error, text);
+    case ENOTDIR: return made<NotADirectoryError>(error, text);
+    case EACCES:
+    case EPERM: return made<PermissionError>(error, text);
+    case ESRCH: return made<ProcessLookupError>(error, text);
+    case EPIPE:
+    case ESHUTDOWN: return made<BrokenPipeError>(error, text);
+    case ECONNABORTED: return made<ConnectionAbortedError>(error, text);
+    case ECONNREFUSED: return made<ConnectionRefusedError>(error, text);
+    case ECONNRESET: return made<ConnectionResetError>(error, text);
+    case ETIMEDOUT: return made<TimeoutError>(error, text);
+    default: return made<OSError>(error, text);
+  }
+}
+
+void throw_os_error(int error, std::string_view text) {
+  std::rethrow_exception(make_os_error(error, text));
+}
+
+std::string describe(const std::exception_ptr& error) noexcept {
+  try {
+    const Description found = description_of(error);
+    return found.text.empty() ? found.type : found.type + ": " + found.text;
+  } catch (...) {
+    return "an exception, and no memory to describe it";
+  }
+}
+
+std::string message_of(const std::exception_ptr& error) noexcept {
+  try {
+    return description_of(error).text;
+  } catch (...) {
+    return "an exception, and no memory to describe it";
+  }
+}
+
+namespace detail {
+void throw_nan_delay() { throw ValueError("Invalid delay: NaN (not a number)"); }
+}  // namespace detail
+
+}  // namespace weir

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include <weir/reactor/handle.hpp>
+
+#include <new>
+
+#include <weir/reactor/error.hpp>
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/pool.hpp>
+
+namespace weir::detail {
+namespace {
+
+std::string describe_handle(const Runnable& runnable) {
+  const auto& node = static_cast<const HandleNode&>(static_cast<const Timer&>(runnable));
+  return std::string("<Handle ") + node.made_at.file_name() + ":" + std::to_string(node.made_at.line()) +
+         (node.cancelled ? " cancelled>" : ">");
+}
+
+HandleNode& node_of(Runnable& runnable) { return static_cast<HandleNode&>(static_cast<Timer&>(runnable)); }
+
+/// What it throws goes to the loop's handler; Ctrl-C alone goes through, out of run_forever().
+void call_reporting(HandleNode& node, EventLoop& loop) {
+  try {
+    node.callback();
+  } catch (const KeyboardInterrupt&) {
+    throw;
+  } catch (...) {
+    const std::string text = describe_handle(node);
+    loop.call_exception_handler(
+        ExceptionContext("Exception in callback " + text, std::current_exception()).with("handle", text));
+  }
+}
+
+void run_once_handle(Runnable& runnable) {
+  HandleNode& node = node_of(runnable);
+  EventLoop& loop = *std::exchange(node.loop, nullptr);
+  struct Finish {  // The callback's own state dies first, then the queue's reference, whatever it throws.
+    HandleNode& node;
+    ~Finish() {
+      node.callback.reset();
+      node.release();
+    }
+  } finish{node};
+  call_reporting(node, loop);
+}
+
+void run_watching_handle(Runnable& runnable) {
+  HandleNode& node = node_of(runnable);
+  const Ref<HandleNode> keep(&node);  // remove_reader() inside the callback must not destroy what runs.
+  if (node.loop != nullptr) call_reporting(node, *node.loop);
+}
+
+}  // namespace
+
+constinit const RunnableKind once_handle = {run_once_handle, describe_handle};
+constinit const RunnableKind watching_handle = {run_watching_handle, describe_handle};
+
+HandleNode* HandleNode::make(EventLoop& loop, const RunnableKind& kind, Callback callback,
+                             const std::source_location& where) {
+  void* block = pool_allocate(sizeof(HandleNode));
+  auto* node = ::new (block) HandleNode(loop, kind, std::move(callback), where);
+  node->add_ref();  // Held by whoever schedules it.
+  return node;
+}
+
+void HandleNode::destroy() noexcept {
+  this->~HandleNode();
+  pool_free(this, sizeof(HandleNode));
+}
+
+void HandleNode::cancel() noexcept {
+  cancelled = true;
+  if (loop == nullptr) return;
+  const Ref<HandleNode> keep(this);
+  bool scheduled = false;
+  if (position != 0) {
+    loop->ready().remove(*this);
+    scheduled = true;
+  } else if (armed()) {
+    loop->timers().remove(*this);
+    scheduled = true;
+  }
+  loop = nullptr;
+  if (kind == &watching_handle) return;  // Its callback may be the one that runs; remove_reader() lets go of it.
+  callback.reset();
+  if (scheduled) release();
+}
+
+}  // namespace weir::detail

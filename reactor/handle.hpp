@@ -1,0 +1,73 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <source_location>
+#include <string>
+
+#include <weir/reactor/callback.hpp>
+#include <weir/reactor/clock.hpp>
+#include <weir/reactor/ref.hpp>
+#include <weir/reactor/timer_heap.hpp>
+
+namespace weir {
+
+class EventLoop;
+
+namespace detail {
+
+/// A scheduled callback: in the ready queue, in the timer heap, or watching a descriptor. Lives in the pool; counted
+/// by whoever scheduled it and by the user's Handles.
+struct HandleNode : Timer, Counted<HandleNode> {
+  HandleNode(EventLoop& its_loop, const RunnableKind& its_kind, Callback its_callback,
+             const std::source_location& where) noexcept
+      : Timer(its_kind), loop(&its_loop), callback(std::move(its_callback)), made_at(where) {}
+
+  static HandleNode* make(EventLoop& loop, const RunnableKind& kind, Callback callback,
+                          const std::source_location& where);
+  void destroy() noexcept;
+  void cancel() noexcept;
+
+  EventLoop* loop;  // Null once it has run, was cancelled, or its loop was closed.
+  Callback callback;
+  std::source_location made_at;
+  bool cancelled = false;
+};
+
+/// Runs once: call_soon, call_later, call_at.
+extern const RunnableKind once_handle;
+/// Runs whenever its descriptor is ready.
+extern const RunnableKind watching_handle;
+
+}  // namespace detail
+
+/// A scheduled callback, as call_soon() returns it. Dropping it changes nothing: the callback stays scheduled.
+///
+/// Threads   Loop thread.
+/// Lifetime  A counted reference; it may outlive the loop, and then only remembers whether it was cancelled.
+/// Source    CPython events.py Handle.
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(detail::HandleNode* node) noexcept : node_(node) {}
+
+  /// The callback will not run, and is destroyed now. Harmless when it has run, or was cancelled before.
+  ///
+  /// Cost      O(1) for a ready callback, O(log n) for a timer.
+  void cancel() noexcept {
+    if (node_) node_->cancel();
+  }
+  bool cancelled() const noexcept { return node_ && node_->cancelled; }
+
+ protected:
+  detail::Ref<detail::HandleNode> node_;
+};
+
+/// A Handle that knows its deadline, as call_later() and call_at() return it.
+class TimerHandle : public Handle {
+ public:
+  using Handle::Handle;
+  TimePoint when() const noexcept { return node_ ? node_->when : TimePoint(); }
+};
+
+}  // namespace weir

@@ -1,0 +1,78 @@
+// Internal: used by the loop, transports and listeners.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <weir/reactor/handle.hpp>
+#include <weir/reactor/poller/poller.hpp>
+#include <weir/reactor/ready_queue.hpp>
+
+namespace weir::detail {
+
+/// Who wants to hear about which descriptor. Changes are collected and handed to the poller once a pass, so that a
+/// pause followed by a resume costs nothing.
+///
+/// A registration is the pair (fd, generation). forget() ends the generation: what the kernel still reports of it is
+/// stale, and dropped. Nothing here is a pointer that an event could outlive.
+class IoTable {
+ public:
+  explicit IoTable(Poller& poller) noexcept : poller_(poller) {}
+
+  /// Takes `fd` into the table and tells the poller at once, so that a descriptor that cannot be watched is refused
+  /// here (EPERM: a regular file). Either runnable may be null; both null registers nothing yet.
+  ///
+  /// Errors    Returns 0 or errno, nothing changed.
+  int open(int fd, Runnable* reader, Runnable* writer);
+
+  /// Replaces the runnable that hears of readability (null: nobody). The poller is told by the next flush().
+  void set_reader(int fd, Runnable* reader);
+  void set_writer(int fd, Runnable* writer);
+  Runnable* reader(int fd) const noexcept { return known(fd) ? entries_[index(fd)].reader : nullptr; }
+  Runnable* writer(int fd) const noexcept { return known(fd) ? entries_[index(fd)].writer : nullptr; }
+
+  /// Ends all interest, tells the poller now, and starts a new generation. Must come before the descriptor is closed.
+  void forget(int fd) noexcept;
+
+  /// False for an event of a registration that has been forgotten.
+  bool current(const Ready& event) const noexcept {
+    return known(event.fd) && entries_[index(event.fd)].generation == event.generation;
+  }
+
+  /// Hands the changes to the poller. Returns 0, or the errno of the first that it refused; `*fd` says which.
+  int flush(int* fd);
+
+  /// One more than the largest descriptor it has seen.
+  int size() const noexcept { return static_cast<int>(entries_.size()); }
+
+  /// The transport that owns `fd`, described for an error text; empty if none does.
+  std::string owner(int fd) const {
+    const Runnable* its = known(fd) ? entries_[index(fd)].owner : nullptr;
+    return its != nullptr ? its->kind->describe(*its) : std::string();
+  }
+  bool owned(int fd) const noexcept { return known(fd) && entries_[index(fd)].owner != nullptr; }
+  /// Until forget(): users may then not watch the descriptor themselves.
+  void set_owner(int fd, const Runnable* owner) { entry(fd).owner = owner; }
+
+ private:
+  struct Entry {
+    Runnable* reader = nullptr;
+    Runnable* writer = nullptr;
+    const Runnable* owner = nullptr;
+    std::uint32_t generation = 1;
+    Interest registered = Interest::none;  // What the poller knows.
+    bool changed = false;                  // It stands in changed_.
+  };
+  static std::size_t index(int fd) noexcept { return static_cast<std::size_t>(fd); }
+  bool known(int fd) const noexcept { return fd >= 0 && index(fd) < entries_.size(); }
+  Entry& entry(int fd);
+  void note_change(int fd, Entry& entry);
+
+  Poller& poller_;
+  std::vector<Entry> entries_;  // By descriptor: they are small numbers.
+  std::vector<int> changed_;
+};
+
+}  // namespace weir::detail

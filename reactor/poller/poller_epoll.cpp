@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include <weir/reactor/poller/poller.hpp>
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <new>
+#include <span>
+
+#include <weir/reactor/error.hpp>
+#include <weir/reactor/poller/wakeup.hpp>
+#include <weir/reactor/unique_fd.hpp>
+
+// Facts this file rests on (epoll(7), epoll_ctl(2), epoll_wait(2); seen on Linux 6.18):
+//  * A registration belongs to a pair: descriptor number and open file. It ends when the last
+//    descriptor of that file is closed. If the number is closed while a dup lives on, it goes on
+//    reporting, and nobody can remove it: EPOLL_CTL_DEL says EBADF, or hits the number's next
+//    owner. Hence the rule of poller.hpp: unregister first, then close.
+//  * EPOLLERR and EPOLLHUP come unasked, also for a registration without any interest. Hence no
+//    interest is no registration, and both are told as what the owner waits for, so that its
+//    recv() or send() names the error. Nobody here reads SO_ERROR: that would consume the error.
+//  * Level-triggered: a descriptor is reported by every wait until it is no longer ready. What did
+//    not fit into one batch comes in the next: the kernel moves what it has reported to the back.
+//  * The time-out is whole milliseconds. Rounding down would spin through the last one.
+//  * Regular files and directories are refused with EPERM: they are always ready.
+//  * event.data comes back as it was given. It holds the number and the generation, not a pointer:
+//    an event may outlive what a pointer would point to.
+
+namespace weir {
+namespace {
+
+/// Events taken from the kernel by one wait. More would let one batch hold the timers up longer.
+constexpr std::size_t batch_events = 128;
+
+class EpollPoller final : public Poller {
+ public:
+  EpollPoller();
+
+  const char* name() const noexcept override { return "epoll"; }
+  int set(int fd, std::uint32_t generation, Interest interest) override;
+  int wait(std::optional<Duration> timeout, std::vector<Ready>& ready) override;
+  void wake() noexcept override { wakeup_.wake(); }
+
+ private:
+  struct Registration {
+    std::uint32_t generation = 0;
+    Interest interest = Interest::none;
+    bool operator==(const Registration&) const = default;
+  };
+
+  Registration known(int fd) const noexcept;
+  int apply(int fd, Registration before, Registration after) noexcept;
+  int control(int operation, int fd, Registration registration) noexcept;
+  Ready ready_of(const epoll_event& event) const noexcept;
+
+  UniqueFd epoll_fd_;
+  detail::Wakeup wakeup_;
+  std::vector<Registration> registrations_;  // By descriptor: what the kernel has been told.
+  std::array<epoll_event, batch_events> events_;
+};
+
+EpollPoller::EpollPoller() : events_() {
+  const int fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) throw_os_error(errno);
+  epoll_fd_ = UniqueFd(Kernel::posix(), fd);
+  const int error = control(EPOLL_CTL_ADD, wakeup_.fd(), {0, Interest::read});
+  if (error != 0) throw_os_error(error);
+}
+
+int EpollPoller::set(int fd, std::uint32_t generation, Interest interest) {
+  const Registration before = known(fd);
+  const Registration after =
+      interest == Interest::none ? Registration() : Registration{generation, interest};
+  if (before == after) return 0;  // The kernel knows: no system call.
+  const int error = apply(fd, before, after);
+  const auto slot = static_cast<std::size_t>(fd);
+  if (error != 0) {
+    // EBADF: closed while registered. The kernel has forgotten it; so do we.
+    if (error == EBADF && slot < registrations_.size()) registrations_[slot] = {};
+    return error;
+  }
+  try {
+    // After the call to the kernel: a number that it takes is below RLIMIT_NOFILE, so that no wild
+    // number makes this table huge.
+    if (slot >= registrations_.size()) registrations_.resize(slot + 1);
+  } catch (const std::bad_alloc&) {
+    apply(fd, after, {});
+    return ENOMEM;
+  }
+  registrations_[slot] = after;
+  return 0;
+}
+
+// BYTE 1/7: the kernel names the ready fds. Next: EventLoop::dispatch (reactor/event_loop.cpp)
+int EpollPoller::wait(std::optional<Duration> timeout, std::vector<Ready>& ready) {
+  const int count = ::epoll_wait(epoll_fd_.get(), events_.data(), static_cast<int>(events_.size()),
+                                 detail::timeout_ms(timeout));
+  if (count < 0) return errno == EINTR ? 0 : errno;  // A handler ran; what it did is not our news.
+  for (const epoll_event& event : std::span(events_).first(static_cast<std::size_t>(count))) {
+    const Ready found = ready_of(event);
+    if (found.fd == wakeup_.fd()) {
+      wakeup_.consume();
+    } else {
+      ready.push_back(found);
+    }
+  }
+  return 0;
+}
+
+EpollPoller::Registration EpollPoller::known(int fd) const noexcept {
+  const auto slot = static_cast<std::size_t>(fd);  // A negative number becomes one past any table.
+  return slot < registrations_.size() ? registrations_[slot] : Registration();
+}
+
+/// Takes the kernel from `before` to `after`, which differ. Where the kernel turns out to know
+/// something else, because a descriptor was closed or replaced behind our back, `after` wins.
+int EpollPoller::apply(int fd, Registration before, Registration after) noexcept {
+  if (after.interest == Interest::none) {
+    // ENOENT or EBADF: closed before it was unregistered, so the kernel forgot it by itself.
+    control(EPOLL_CTL_DEL, fd, after);
+    return 0;
+  }
+  if (before.interest == Interest::none) {
+    const int error = control(EPOLL_CTL_ADD, fd, after);
+    // EEXIST: a registration that a dup kept alive, and the number leads to that file again.
+    return error == EEXIST ? control(EPOLL_CTL_MOD, fd, after) : error;
+  }
+  const int error = control(EPOLL_CTL_MOD, fd, after);
+  // ENOENT: closed while registered, and the number belongs to a new file now.
+  return error == ENOENT ? control(EPOLL_CTL_ADD, fd, after) : error;
+}
+
+int EpollPoller::control(int operation, int fd, Registration registration) noexcept {
+  epoll_event event{};
+  event.events = (wants_read(registration.interest) ? static_cast<std::uint32_t>(EPOLLIN) : 0U) |
+                 (wants_write(registration.interest) ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
+  event.data.u64 = (std::uint64_t{registration.generation} << 32U) | static_cast<std::uint32_t>(fd);
+  return ::epoll_ctl(epoll_fd_.get(), operation, fd, &event) < 0 ? errno : 0;
+}
+
+Ready EpollPoller::ready_of(const epoll_event& event) const noexcept {
+  const int fd = static_cast<int>(event.data.u64 & 0xffffffffU);
+  const auto generation = static_cast<std::uint32_t>(event.data.u64 >> 32U);
+  const Registration registration = known(fd);
+  // An orphan of an earlier generation is told in full: its generation makes the caller drop it.
+  const Interest interest =
+      registration.generation == generation ? registration.interest : Interest::read_write;
+  const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+  return {fd, generation, wants_read(interest) && (broken || (event.events & EPOLLIN) != 0),
+          wants_write(interest) && (broken || (event.events & EPOLLOUT) != 0)};
+}
+
+}  // namespace
+
+std::unique_ptr<Poller> make_epoll_poller() { return std::make_unique<EpollPoller>(); }
+
+}  // namespace weir

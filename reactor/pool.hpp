@@ -1,0 +1,24 @@
+// Internal: used by handles, coroutine frames and the small buffers of streams.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+namespace weir::detail {
+
+/// Blocks of memory from free lists, one list a size class of 64 bytes, one set of lists a thread.
+///
+/// Units     Up to pool_max_bytes a block; larger ones go straight to operator new.
+/// Errors    std::bad_alloc, nothing changed.
+/// Threads   Any. A block may be freed on another thread than the one that made it: it then serves that one.
+/// Cost      Two loads and two stores when the list has a block. A thread keeps at most pool_cached_bytes.
+/// Lifetime  The build picks the file: pool_free_lists.cpp, or pool_malloc.cpp under sanitizers, which can then see
+///           every use after free.
+void* pool_allocate(std::size_t bytes);
+/// `bytes` as it was asked for.
+void pool_free(void* block, std::size_t bytes) noexcept;
+
+inline constexpr std::size_t pool_max_bytes = 4096;
+inline constexpr std::size_t pool_cached_bytes = std::size_t{1} << 20;
+
+}  // namespace weir::detail

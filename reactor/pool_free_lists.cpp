@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include <weir/reactor/pool.hpp>
+
+#include <array>
+#include <new>
+
+namespace weir::detail {
+namespace {
+
+constexpr std::size_t class_bytes = 64;
+constexpr std::size_t classes = pool_max_bytes / class_bytes;
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+// Trivial, so that it can still be used while other thread_local objects are being destroyed.
+struct Lists {
+  std::array<FreeBlock*, classes> heads;
+  std::size_t cached_bytes;
+  bool closed;
+};
+constinit thread_local Lists lists{};
+
+/// Gives the blocks back when the thread ends; what is freed after that goes straight to operator delete.
+struct Closer {
+  Closer() = default;
+  Closer(const Closer&) = delete;
+  Closer& operator=(const Closer&) = delete;
+  ~Closer() {
+    lists.closed = true;
+    for (FreeBlock*& head : lists.heads) {
+      while (head != nullptr) {
+        FreeBlock* block = head;
+        head = block->next;
+        ::operator delete(block);
+      }
+    }
+  }
+  void touch() noexcept {}
+};
+thread_local Closer closer;
+
+constexpr std::size_t class_of(std::size_t bytes) noexcept { return (bytes - 1) / class_bytes; }
+
+}  // namespace
+
+void* pool_allocate(std::size_t bytes) {
+  if (bytes - 1 >= pool_max_bytes) return ::operator new(bytes);  // Zero wraps round and comes here too.
+  FreeBlock*& head = lists.heads[class_of(bytes)];
+  const std::size_t rounded = (class_of(bytes) + 1) * class_bytes;
+  if (head == nullptr) return ::operator new(rounded);
+  FreeBlock* block = head;
+  head = block->next;
+  lists.cached_bytes -= rounded;
+  return block;
+}
+
+void pool_free(void* block, std::size_t bytes) noexcept {
+  if (bytes - 1 >= pool_max_bytes) return ::operator delete(block);
+  const std::size_t rounded = (class_of(bytes) + 1) * class_bytes;
+  if (lists.closed || lists.cached_bytes + rounded > pool_cached_bytes) return ::operator delete(block);
+  closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
+  FreeBlock*& head = lists.heads[class_of(bytes)];
+  head = ::new (block) FreeBlock{head};
+  lists.cached_bytes += rounded;
+}
+
+}  // namespace weir::detail

@@ -1,0 +1,175 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include <weir/reactor/error.hpp>
+#include <weir/reactor/task/outcome.hpp>
+#include <weir/reactor/task/promise.hpp>
+#include <weir/reactor/task/task_base.hpp>
+
+namespace weir {
+
+template <class T>
+class Coro;
+
+namespace detail {
+
+class CoroAccess;
+
+/// Marks the body as entered, when the first resume really reaches it.
+struct InitialSuspend {
+  explicit InitialSuspend(PromiseBase& its_promise) noexcept : promise(its_promise) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
+  void await_resume() const noexcept { promise.entered = true; }
+  PromiseBase& promise;
+};
+
+/// Hands the parent to the trampoline, unless the parent is on the stack below and looks by itself.
+struct FinalSuspend {
+  bool await_ready() const noexcept { return false; }
+  template <WeirPromise P>
+  void await_suspend(std::coroutine_handle<P> finished) const noexcept {
+    PromiseBase& promise = finished.promise();
+    promise.finished = true;
+    if (!promise.started_inline) current_task->resume_next(promise.parent);
+  }
+  void await_resume() const noexcept {}
+};
+
+template <class T>
+struct CoroPromise : PromiseBase {
+  Coro<T> get_return_object() noexcept;
+  InitialSuspend initial_suspend() noexcept { return InitialSuspend(*this); }
+  FinalSuspend final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+  template <class U = T>
+    requires std::is_constructible_v<T, U&&>
+  void return_value(U&& value) {
+    outcome.set_value(std::forward<U>(value));
+  }
+  Outcome<T> outcome;
+};
+
+template <>
+struct CoroPromise<void> : PromiseBase {
+  Coro<void> get_return_object() noexcept;
+  InitialSuspend initial_suspend() noexcept { return InitialSuspend(*this); }
+  FinalSuspend final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+  void return_void() { outcome.set_value(); }
+  Outcome<void> outcome;
+};
+
+}  // namespace detail
+
+/// A lazy coroutine, as Python's `async def` makes one: nothing runs until it is awaited, or given to create_task().
+///
+/// Shape     Coro<int> f(StreamReader reader) { … co_return 1; }   int n = co_await f(reader);
+///           Parameters are taken by value: they live in the frame. Coro<> returns nothing. T is an object type.
+/// Errors    co_await rethrows what the body threw.
+///           RuntimeError  the compiler dropped the body. g++ 12 does that, silently, to a coroutine that declares no
+///           local variable and whose first co_await stands in a condition; declare one, or put the declaration into
+///           the condition: while (auto line = co_await reader.next_line()).
+/// Threads   The loop's thread. Awaited by coroutines of this type only.
+/// Lifetime  Move-only; owns its frame. Destroyed before it has finished, it takes what it awaits with it.
+/// Cost      One frame from the pool. Awaiting it is a call, no pass of the loop: 32 deep on the stack, further calls
+///           through the task's trampoline, so recursion of any depth uses a bounded stack.
+/// Source    CPython coroutines; design in docs/adr/0012-trampoline.md.
+template <class T = void>
+class [[nodiscard]] Coro : private detail::CoroOwner {
+  static_assert(std::is_void_v<T> || std::is_object_v<T>, "a Coro returns a value: return a pointer, not a reference");
+
+ public:
+  using promise_type = detail::CoroPromise<T>;
+
+  Coro(Coro&& other) noexcept { take(other); }
+  Coro& operator=(Coro&& other) noexcept {
+    if (this != &other) {
+      destroy();
+      take(other);
+    }
+    return *this;
+  }
+  Coro(const Coro&) = delete;
+  Coro& operator=(const Coro&) = delete;
+  ~Coro() { destroy(); }
+
+  /// What co_await builds. Awaiting ends the Coro: it can be awaited once.
+  class Awaiter {
+   public:
+    explicit Awaiter(promise_type* promise) noexcept : promise_(promise) {}
+    bool await_ready() const noexcept { return false; }
+
+    template <detail::WeirPromise P>
+    bool await_suspend(std::coroutine_handle<P> parent) {
+      if (promise_ == nullptr || promise_->parent != nullptr || promise_->entered) {
+        throw RuntimeError("cannot reuse already awaited coroutine");
+      }
+      return detail::current_task->start_child(*promise_, parent.promise());
+    }
+
+    T await_resume() {
+      if (!promise_->entered) [[unlikely]] std::rethrow_exception(detail::dropped_body_error());
+      return std::move(promise_->outcome).value();
+    }
+
+   private:
+    promise_type* promise_;
+  };
+  Awaiter operator co_await() && noexcept { return Awaiter(typed()); }
+
+ private:
+  friend class detail::CoroAccess;
+  friend promise_type;
+  explicit Coro(promise_type& its) noexcept {
+    promise = &its;
+    its.owner = this;
+  }
+  promise_type* typed() const noexcept { return static_cast<promise_type*>(promise); }
+  void take(Coro& other) noexcept {
+    promise = std::exchange(other.promise, nullptr);
+    if (promise != nullptr) promise->owner = this;
+  }
+  void destroy() noexcept {
+    if (promise != nullptr) std::exchange(promise, nullptr)->self.destroy();
+  }
+};
+
+namespace detail {
+
+/// What tasks may do with a Coro: look at its promise, and destroy its frame before the Coro itself goes.
+class CoroAccess {
+ public:
+  template <class T>
+  static CoroPromise<T>& promise(Coro<T>& coro) noexcept {
+    return *coro.typed();
+  }
+  template <class T>
+  static void destroy(Coro<T>& coro) noexcept {
+    coro.destroy();
+  }
+};
+
+template <class T>
+Coro<T> CoroPromise<T>::get_return_object() noexcept {
+  self = std::coroutine_handle<CoroPromise>::from_promise(*this);
+  return Coro<T>(*this);
+}
+inline Coro<void> CoroPromise<void>::get_return_object() noexcept {
+  self = std::coroutine_handle<CoroPromise>::from_promise(*this);
+  return Coro<void>(*this);
+}
+
+template <class A>
+inline constexpr bool is_coro = false;
+template <class T>
+inline constexpr bool is_coro<Coro<T>> = true;
+
+}  // namespace detail
+}  // namespace weir

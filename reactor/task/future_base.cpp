@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include <weir/reactor/task/future_base.hpp>
+
+#include <utility>
+
+#include <weir/reactor/error.hpp>
+
+namespace weir::detail {
+
+FutureBase::~FutureBase() {
+  if (!exception_unseen) return;
+  ExceptionContext context = ExceptionContext(std::string(kind->name) + " exception was never retrieved", error)
+                                 .with("future", describe());
+  if (token->loop != nullptr) {
+    token->loop->call_exception_handler(context);
+  } else {
+    log_to_stderr(LogLevel::error, to_string(context));
+  }
+}
+
+void FutureBase::add_waiter(FutureWaiter& waiter) {
+  if (!done()) return waiters.push_back(waiter);
+  loop().check_closed();
+  loop().ready().push(waiter);
+}
+
+void FutureBase::settle(Status final_status) {
+  status = final_status;
+  if (waiters.empty()) return;
+  loop().check_closed();
+  while (FutureWaiter* waiter = waiters.pop_front()) loop().ready().push(*waiter);
+}
+
+void FutureBase::settle_exception(std::exception_ptr its_error) {
+  error = std::move(its_error);
+  exception_unseen = true;
+  settle(Status::finished);
+}
+
+bool FutureBase::settle_cancelled(const std::string& message) {
+  exception_unseen = false;  // cancel() on a failed future silences it, as in asyncio.
+  if (done()) return false;
+  cancel_message = message;
+  settle(Status::cancelled);
+  return true;
+}
+
+void FutureBase::check_result() {
+  if (status == Status::pending) throw InvalidStateError("Result is not set.");
+  if (status == Status::cancelled) throw CancelledError(cancel_message);
+  exception_unseen = false;
+  if (error) std::rethrow_exception(error);
+}
+
+std::exception_ptr FutureBase::fetch_exception() {
+  if (status == Status::pending) throw InvalidStateError("Exception is not set.");
+  if (status == Status::cancelled) throw CancelledError(cancel_message);
+  exception_unseen = false;
+  return error;
+}
+
+void FutureBase::require_pending() const {
+  if (done()) throw InvalidStateError("invalid state");
+}
+
+EventLoop& FutureBase::loop() const {
+  if (token->loop == nullptr) throw RuntimeError("Event loop is closed");
+  return *token->loop;
+}
+
+std::string FutureBase::describe() const {
+  std::string text = std::string("<") + kind->name;
+  switch (status) {
+    case Status::pending: return text + " pending>";
+    case Status::cancelled: return text + " cancelled>";
+    case Status::finished: break;
+  }
+  return text + " finished" + (error ? " exception=" + weir::describe(error) : std::string()) + ">";
+}
+
+bool cancel_plain_future(FutureBase& future, const std::string& message) { return future.settle_cancelled(message); }
+
+}  // namespace weir::detail

@@ -1,0 +1,75 @@
+// Internal: used by future.hpp and task.hpp.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/intrusive_list.hpp>
+#include <weir/reactor/ready_queue.hpp>
+#include <weir/reactor/ref.hpp>
+
+namespace weir::detail {
+
+/// One who hears when a future is done: a done callback, or a task that awaits it. Queued in the order they came.
+struct FutureWaiter : ListLink, Runnable {
+  explicit FutureWaiter(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}
+};
+
+struct FutureBase;
+
+/// What differs between a future and a task.
+struct FutureKind {
+  const char* name;
+  bool (*cancel)(FutureBase&, const std::string& message);
+  void (*destroy)(FutureBase&) noexcept;
+};
+
+/// The state behind Future<T> and Task<T> that does not depend on T: pending → finished | cancelled, one way.
+///
+/// Threads   The loop's thread.
+/// Lifetime  Counted. When the last reference goes, an exception that nobody fetched is reported.
+struct FutureBase : Counted<FutureBase> {
+  enum class Status : std::uint8_t { pending, finished, cancelled };
+
+  FutureBase(EventLoop& loop, const FutureKind& its_kind) : token(loop.token()), kind(&its_kind) {}
+  FutureBase(const FutureBase&) = delete;
+  FutureBase& operator=(const FutureBase&) = delete;
+  ~FutureBase();
+
+  void destroy() noexcept { kind->destroy(*this); }
+  bool done() const noexcept { return status != Status::pending; }
+  bool cancel(const std::string& message) { return kind->cancel(*this, message); }
+
+  /// Adds one who hears of the end; queued at once if that has come.
+  void add_waiter(FutureWaiter& waiter);
+  /// Ends the future, and queues everybody who waits. The result is in place before.
+  void settle(Status final_status);
+  void settle_exception(std::exception_ptr its_error);
+  /// What a plain future does on cancel(): false if it is done.
+  bool settle_cancelled(const std::string& message);
+
+  /// Throws what result() throws unless there is a value, and counts as having looked.
+  void check_result();
+  /// The exception or null, as Future.exception() returns it.
+  std::exception_ptr fetch_exception();
+  void require_pending() const;
+  /// The loop, or RuntimeError "Event loop is closed" once it is gone.
+  EventLoop& loop() const;
+  std::string describe() const;
+
+  Ref<LoopToken> token;
+  const FutureKind* kind;
+  std::exception_ptr error;
+  std::string cancel_message;
+  IntrusiveList<FutureWaiter> waiters;
+  Status status = Status::pending;
+  bool exception_unseen = false;
+};
+
+/// The cancel of a plain future.
+bool cancel_plain_future(FutureBase& future, const std::string& message);
+
+}  // namespace weir::detail

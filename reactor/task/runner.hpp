@@ -1,0 +1,92 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <weir/reactor/error.hpp>
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/task/coro.hpp>
+#include <weir/reactor/task/run_until_complete.hpp>
+#include <weir/reactor/task/task.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// The first SIGINT cancels the main task; the second one finds the default disposition, and kills.
+class InterruptScope {
+ public:
+  InterruptScope(EventLoop& loop, TaskBase& main);
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+  ~InterruptScope();
+  bool interrupted() const noexcept { return interrupted_; }
+
+ private:
+  EventLoop& loop_;
+  bool installed_ = false;
+  bool interrupted_ = false;
+};
+
+/// Cancels every task of the loop, runs until they have ended, and reports those that failed.
+void cancel_all_tasks(EventLoop& loop);
+/// RuntimeError if a loop runs on this thread.
+void refuse_inside_a_loop();
+
+/// What run(Coro<T>) returns: the exit code of a main() that has one.
+template <class T>
+using RunResult = std::conditional_t<std::is_void_v<T>, int, T>;
+
+template <class T>
+RunResult<T> run_main(EventLoop& loop, Coro<T> main) {
+  const Task<T> task = loop.create_task(std::move(main));
+  std::optional<InterruptScope> interrupt;
+  interrupt.emplace(loop, static_cast<TaskState<T>&>(task.state()));
+  constexpr int interrupted_exit_code = 130;  // 128 + SIGINT, as shells report it.
+  try {
+    if constexpr (std::is_void_v<T>) {
+      loop.run_until_complete(task);
+      return 0;
+    } else {
+      return loop.run_until_complete(task);
+    }
+  } catch (const CancelledError&) {
+    if (!interrupt->interrupted()) throw;
+    if constexpr (std::is_same_v<RunResult<T>, int>) {
+      return interrupted_exit_code;
+    } else {
+      throw KeyboardInterrupt();
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Runs a program: makes a loop, runs `main` on it to the end, cancels what is left, and closes the loop.
+///
+/// Shape     int main() { return weir::run(serve()); }
+///           A Coro<int> gives its value, a Coro<> gives 0, others give their value.
+/// Errors    Rethrows what `main` threw. RuntimeError "asyncio.run() cannot be called from a running event loop".
+///           The first SIGINT cancels `main`; if it then ends cancelled, run returns 130 (for other types it throws
+///           KeyboardInterrupt). A second SIGINT kills the process.
+/// Threads   Any; SIGINT is served by the loop that asked for it first.
+/// Lifetime  Tasks that are left are cancelled and waited for; threads of the default executor too.
+/// Source    CPython 3.13 runners.py run.
+template <class T>
+detail::RunResult<T> run(Coro<T> main, Kernel& kernel = Kernel::posix()) {
+  detail::refuse_inside_a_loop();
+  EventLoop loop(kernel);
+  struct Shutdown {
+    EventLoop& its_loop;
+    ~Shutdown() {
+      detail::cancel_all_tasks(its_loop);
+      its_loop.close();
+    }
+  } shutdown{loop};
+  return detail::run_main(loop, std::move(main));
+}
+
+}  // namespace weir

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include <weir/reactor/task/sleep.hpp>
+
+namespace weir::detail {
+namespace {
+
+SleepWait& wait_of(Parked& parked) { return static_cast<SleepWait&>(parked); }
+EventLoop& loop_of(const SleepWait& wait) { return wait.task->future().loop(); }
+
+const RunnableKind wake_kind = {
+    [](Runnable& runnable) { static_cast<SleepWait&>(static_cast<Timer&>(runnable)).task->step(); },
+    [](const Runnable& runnable) {
+      return static_cast<const SleepWait&>(static_cast<const Timer&>(runnable)).task->describe_task();
+    }};
+
+const Parked::Kind wait_kind = {
+    [](Parked& parked, const std::string&) {
+      SleepWait& wait = wait_of(parked);
+      if (wait.position != 0) return false;  // Due already, or a sleep of one pass.
+      loop_of(wait).timers().remove(wait);
+      wait.cancelled = true;
+      loop_of(wait).ready().push(wait);
+      return true;
+    },
+    [](Parked& parked) noexcept {
+      SleepWait& wait = wait_of(parked);
+      if (wait.armed()) loop_of(wait).timers().remove(wait);
+      if (wait.position != 0) loop_of(wait).ready().remove(wait);
+    }};
+
+}  // namespace
+
+SleepWait::SleepWait() noexcept : Timer(wake_kind), Parked(wait_kind) {}
+
+void SleepWait::park(Duration delay, PromiseBase& promise) {
+  EventLoop& loop = current_task->future().loop();
+  if (delay <= Duration::zero()) {
+    loop.ready().push(*this);
+  } else {
+    loop.timers().add(*this, deadline_after(loop.time(), delay));
+  }
+  current_task->park(*this, promise);
+}
+
+}  // namespace weir::detail

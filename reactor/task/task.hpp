@@ -1,0 +1,116 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <weir/reactor/task/awaitable.hpp>
+#include <weir/reactor/task/coro.hpp>
+#include <weir/reactor/task/future.hpp>
+#include <weir/reactor/task/task_base.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// A task's state: its coroutine while it runs, its result afterwards.
+template <class T>
+struct TaskState final : FutureState<T>, TaskBase {
+  static constexpr FutureKind future_kind = {
+      "Task",
+      [](FutureBase& base, const std::string& message) {
+        return static_cast<TaskState&>(base).request_cancel(message);
+      },
+      [](FutureBase& base) noexcept { delete static_cast<TaskState*>(&base); }};
+
+  TaskState(EventLoop& loop, Coro<T> its_coro, std::string its_name)
+      : FutureState<T>(loop, future_kind),
+        TaskBase(*this, task_kind, std::move(its_name)),
+        coro(std::move(its_coro)) {}
+
+  Coro<T> coro;
+
+ private:
+  static void finish(TaskBase& base, bool cancelled_itself) {
+    auto& task = static_cast<TaskState&>(base);
+    Outcome<T> outcome = std::move(CoroAccess::promise(task.coro).outcome);
+    CoroAccess::destroy(task.coro);  // Before anybody hears of it: what its locals hold is free by then.
+    if (outcome.exception()) return task.settle_failed(outcome.exception());
+    if (cancelled_itself) {
+      task.settle_cancelled(std::string(task.cancel_message));
+      return;
+    }
+    if constexpr (std::is_void_v<T>) {
+      task.value.emplace();
+    } else {
+      task.value.emplace(std::move(outcome).value());
+    }
+    task.settle(FutureBase::Status::finished);
+  }
+  static constexpr TaskBase::TaskKind task_kind = {
+      finish, [](TaskBase& base) noexcept { CoroAccess::destroy(static_cast<TaskState&>(base).coro); }};
+};
+
+}  // namespace detail
+
+/// A coroutine that the loop drives. A handle, and a Future of the coroutine's result.
+///
+/// Shape     Task<int> task = loop.create_task(f(1));   int n = co_await task;   task.cancel();
+/// Errors    As Future's. Awaiting oneself: RuntimeError "Task cannot await on itself: …".
+/// Threads   The loop's thread.
+/// Lifetime  Dropping the handle detaches: the loop keeps the task until it is done. An exception that nobody fetches is
+///           reported; so is a task that is still pending when the loop is closed. The coroutine's frame is destroyed
+///           when it completes, the result when the last handle goes.
+/// Cost      One allocation and the coroutine's frame. A step is one entry of the ready queue.
+/// Source    CPython 3.13 tasks.py Task.
+template <class T = void>
+class Task : public Future<T> {
+ public:
+  explicit Task(detail::TaskState<T>* state) noexcept : Future<T>(state) {}
+
+  /// Throws CancelledError(message) into the coroutine at the await where it is parked, whatever the depth; a task that
+  /// has not started never does. Counted: see uncancel(). False when already done. Hidden detail of asyncio kept: when
+  /// it awaits another task, that one is cancelled, and this one hears of it when that one ends.
+  using Future<T>::cancel;
+
+  /// Requests of cancellation that nobody has taken back.
+  std::uint32_t cancelling() const noexcept { return task().cancelling(); }
+  /// Takes one back; at zero, a cancellation that has not struck yet never does. Returns how many are left.
+  std::uint32_t uncancel() const noexcept { return task().uncancel(); }
+
+  /// "Task-1" and so on unless it was given one.
+  const std::string& get_name() const { return task().name(); }
+  void set_name(std::string name) const { task().set_name(std::move(name)); }
+  std::string repr() const { return task().describe_task(); }
+
+ private:
+  detail::TaskState<T>& task() const noexcept { return static_cast<detail::TaskState<T>&>(this->state()); }
+};
+
+template <class Awaitable>
+auto EventLoop::create_task(Awaitable awaitable, std::string name) {
+  static_assert(detail::Awaitable<Awaitable>,
+                "create_task() takes a coroutine object, a future or another weir awaitable. Given a function or a "
+                "lambda, call it: create_task(f(arguments)). A lambda that captures must not itself be a coroutine: "
+                "its captures die with the closure; pass what it needs as parameters, which the frame keeps.");
+  check_closed();
+  auto coro = detail::as_coro(std::move(awaitable));
+  using T = detail::AwaitResult<decltype(coro)>;
+  auto* state = new detail::TaskState<T>(*this, std::move(coro), std::move(name));
+  Task<T> task(state);
+  state->start(detail::CoroAccess::promise(state->coro));
+  return task;
+}
+
+/// create_task() on the running loop.
+///
+/// Errors    RuntimeError "no running event loop".
+template <class Awaitable>
+auto create_task(Awaitable awaitable, std::string name = {}) {
+  return get_running_loop().create_task(std::move(awaitable), std::move(name));
+}
+
+}  // namespace weir

@@ -1,0 +1,112 @@
+// Internal: used by coro.hpp, task.hpp and every awaitable.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/ready_queue.hpp>
+#include <weir/reactor/task/future_base.hpp>
+#include <weir/reactor/task/promise.hpp>
+
+namespace weir::detail {
+
+/// How deep coroutines may start each other on the real stack; deeper ones go through the trampoline.
+inline constexpr int max_inline_depth = 32;
+
+/// The part of a task that does not depend on its type: a trampoline that drives a chain of coroutines, and the
+/// counted cancellation of asyncio.
+///
+/// Lifetime  One object with its FutureBase. The loop holds a reference until the task is done; the frames go when the
+///           coroutine completes.
+class TaskBase : public Owned, public Runnable {
+ public:
+  /// What differs by type: finish() moves the result out of the coroutine and settles; drop() destroys its frame.
+  struct TaskKind {
+    void (*finish)(TaskBase&, bool cancelled_itself);
+    void (*drop)(TaskBase&) noexcept;
+  };
+
+  TaskBase(FutureBase& its_future, const TaskKind& its_kind, std::string its_name);
+
+  /// The task that `owned` is, or null.
+  static const TaskBase* from(const Owned& owned) noexcept;
+
+  /// The same object, as the future that it is.
+  FutureBase& future() const noexcept { return future_; }
+
+  /// Schedules the first step and joins the loop's tasks.
+  void start(PromiseBase& outermost);
+
+  // ---- For coroutines that run under this task
+
+  /// Starts `child` on behalf of `parent`; true if the parent must suspend.
+  bool start_child(PromiseBase& child, PromiseBase& parent) {
+    child.parent = &parent;
+    if (depth_ >= max_inline_depth) {
+      next_ = &child;
+      return true;
+    }
+    ++depth_;
+    child.started_inline = true;
+    child.self.resume();
+    child.started_inline = false;
+    --depth_;
+    return child.entered && !child.finished;  // A body that was dropped counts as finished: Coro throws.
+  }
+  /// The trampoline resumes `promise` next; null ends the step.
+  void resume_next(PromiseBase* promise) noexcept { next_ = promise; }
+  /// Parks the task until `parked` wakes it. A cancellation that was asked for while the task ran strikes now.
+  void park(Parked& parked, PromiseBase& waiter);
+
+  // ---- For what wakes it
+
+  /// Resumes the coroutine that is parked. Runs from the ready queue only.
+  void step();
+
+  // ---- Cancellation, as asyncio counts it
+
+  bool request_cancel(const std::string& message);
+  std::uint32_t cancelling() const noexcept { return cancel_requests_; }
+  std::uint32_t uncancel() noexcept;
+  /// The text of the CancelledError that a parked awaitable throws.
+  const std::string& cancel_text() const noexcept { return future_.cancel_message; }
+
+  const std::string& name();
+  void set_name(std::string name) { name_ = std::move(name); }
+  std::string describe_task() const;
+
+  /// Ends the task with what its coroutine threw: cancelled, or failed.
+  void settle_failed(const std::exception_ptr& failure);
+
+  /// The loop closes and the task did not end: destroys its frames from the innermost outwards, and reports it.
+  void abandon();
+
+ private:
+  void run_trampoline();
+  void complete();
+  void end_cancelled();
+  void destroy_frames() noexcept;
+
+  FutureBase& future_;
+  const TaskKind* task_kind_;
+  PromiseBase* outermost_ = nullptr;
+  PromiseBase* next_ = nullptr;
+  Parked* parked_ = nullptr;
+  std::string name_;
+  std::uint64_t number_;
+  std::uint32_t cancel_requests_ = 0;
+  int depth_ = 0;
+  bool must_cancel_ = false;  // The next step throws CancelledError.
+};
+
+/// The task that runs now, or RuntimeError "no running task".
+TaskBase& require_current_task();
+
+/// RuntimeError that says which shape of code the compiler dropped, and what to write instead.
+std::exception_ptr dropped_body_error();
+
+}  // namespace weir::detail

@@ -1,0 +1,68 @@
+// Internal: used by handles, the loop and sleep().
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <weir/reactor/clock.hpp>
+#include <weir/reactor/ready_queue.hpp>
+
+namespace weir::detail {
+
+/// A runnable with a deadline. `heap_index` says where it stands in the heap, not_armed for nowhere.
+struct Timer : Runnable {
+  static constexpr std::size_t not_armed = static_cast<std::size_t>(-1);
+
+  explicit Timer(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}
+
+  bool armed() const noexcept { return heap_index != not_armed; }
+
+  TimePoint when{};
+  std::size_t heap_index = not_armed;
+};
+
+/// Deadlines in order, first in, first out among equal ones. A heap with four children a node: half as deep as a
+/// binary one, and a node's children share a cache line or two.
+///
+/// Errors    add() may throw std::bad_alloc, with nothing changed.
+/// Cost      add, remove, pop: O(log n). A cancelled timer leaves at once; none lingers until its deadline.
+class TimerHeap {
+ public:
+  bool empty() const noexcept { return entries_.empty(); }
+  std::size_t size() const noexcept { return entries_.size(); }
+  std::optional<TimePoint> next_deadline() const noexcept {
+    if (entries_.empty()) return std::nullopt;
+    return entries_.front().when;
+  }
+
+  void add(Timer& timer, TimePoint when);
+  void remove(Timer& timer) noexcept;
+  /// Takes out the first timer that is due at `now`, or null.
+  Timer* pop_due(TimePoint now) noexcept;
+  /// Takes out any timer, or null: how a closing loop empties the heap.
+  Timer* pop_any() noexcept;
+
+ private:
+  struct Entry {
+    TimePoint when;
+    std::uint64_t order;  // Insertion order: what makes equal deadlines first in, first out.
+    Timer* timer;
+  };
+  static bool before(const Entry& a, const Entry& b) noexcept {
+    return a.when != b.when ? a.when < b.when : a.order < b.order;
+  }
+  void place(std::size_t index, const Entry& entry) noexcept {
+    entries_[index] = entry;
+    entry.timer->heap_index = index;
+  }
+  void sift_up(std::size_t index, const Entry& entry) noexcept;
+  void sift_down(std::size_t index, const Entry& entry) noexcept;
+
+  std::vector<Entry> entries_;
+  std::uint64_t next_order_ = 0;
+};
+
+}  // namespace weir::detail

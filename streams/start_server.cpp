@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include <weir/streams/start_server.hpp>
+
+#include <memory>
+
+#include <weir/reactor/error.hpp>
+
+namespace weir {
+namespace {
+
+ServerOptions server_options(const StartServerOptions& options) {
+  if (options.limit <= 0) throw ValueError("Limit cannot be <= 0");
+  return {.family = options.family,
+          .flags = options.flags,
+          .sock = options.sock,
+          .backlog = options.backlog,
+          .reuse_address = options.reuse_address,
+          .start_serving = options.start_serving};
+}
+
+auto protocol_for(ClientConnected client_connected, std::ptrdiff_t limit) {
+  return [client_connected = std::move(client_connected), limit] {
+    return std::make_shared<StreamReaderProtocol>(StreamReader(limit), client_connected);
+  };
+}
+
+}  // namespace
+
+Coro<Server> start_server(ClientConnected client_connected, std::string_view host, Port port,
+                          const StartServerOptions& options) {
+  const ServerOptions its = server_options(options);
+  return create_server(protocol_for(std::move(client_connected), options.limit), host, port, its);
+}
+
+Coro<Server> start_server(ClientConnected client_connected, const StartServerOptions& options) {
+  const ServerOptions its = server_options(options);
+  return create_server(protocol_for(std::move(client_connected), options.limit), its);
+}
+
+}  // namespace weir

@@ -1,0 +1,191 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <weir/net/transport.hpp>
+#include <weir/reactor/ref.hpp>
+#include <weir/reactor/task/promise.hpp>
+#include <weir/streams/flow_control_mixin.hpp>
+#include <weir/streams/stream_reader.hpp>
+#include <weir/streams/wait_list.hpp>
+
+namespace weir {
+
+namespace detail {
+
+/// What StreamWriter handles share. The last one gone closes the transport: nobody is left who could.
+class WriterState final : public Counted<WriterState> {
+ public:
+  WriterState(std::shared_ptr<Transport> its_transport, std::shared_ptr<FlowControlMixin> its_protocol,
+              Ref<ReaderState> its_reader, EventLoop& loop);
+  void destroy() noexcept;
+
+  std::shared_ptr<Transport> transport;
+  std::shared_ptr<FlowControlMixin> protocol;
+  Ref<ReaderState> reader;  // May be none.
+  Ref<LoopToken> loop_token;
+};
+
+/// A task in drain(): first one pass if the transport is closing, then as long as writing is paused.
+struct DrainWait final : ListWait {
+  explicit DrainWait(WriterState& its_writer) noexcept;
+  void park(PromiseBase& waiter);
+  void join_list();
+  bool must_wait() const noexcept { return writer.protocol->writing_paused() && !writer.protocol->is_lost(); }
+
+  WriterState& writer;
+  bool yielding = false;
+  bool listed = false;  // It waits, or waited, for resume_writing or connection_lost.
+
+ private:
+  static const RunnableKind wake_kind;
+};
+
+}  // namespace detail
+
+/// What drain() returns; await it in the same expression, or give it to wait_for() or outcome().
+class [[nodiscard]] Drain {
+ public:
+  explicit Drain(detail::WriterState& writer) noexcept : writer_(writer), wait_(writer) {}
+  Drain(const Drain& other) noexcept : Drain(other.writer_) {}
+  Drain& operator=(const Drain&) = delete;
+  ~Drain() = default;
+
+  bool await_ready() const noexcept {
+    if (writer_.reader && writer_.reader->exception()) return true;  // await_resume() throws it.
+    return !writer_.transport->is_closing() && !wait_.must_wait();
+  }
+  template <detail::WeirPromise P>
+  void await_suspend(std::coroutine_handle<P> waiter) {
+    waited_ = true;
+    wait_.park(waiter.promise());
+  }
+  /// Throws what drain() throws.
+  void await_resume() const;
+
+  class Owning;
+  Owning owning() const;
+
+ private:
+  detail::WriterState& writer_;
+  detail::DrainWait wait_;
+  bool waited_ = false;
+};
+
+/// A Drain that keeps its writer alive.
+class [[nodiscard]] Drain::Owning {
+ public:
+  explicit Owning(detail::WriterState& writer) noexcept : writer_(&writer) {}
+  Drain operator co_await() const noexcept { return Drain(*writer_); }
+
+ private:
+  detail::Ref<detail::WriterState> writer_;
+};
+inline Drain::Owning Drain::owning() const { return Owning(writer_); }
+
+/// What wait_closed() returns.
+class [[nodiscard]] WaitClosed {
+ public:
+  explicit WaitClosed(detail::WriterState& writer) noexcept : writer_(writer) {}
+  WaitClosed(const WaitClosed& other) noexcept : WaitClosed(other.writer_) {}
+  WaitClosed& operator=(const WaitClosed&) = delete;
+  ~WaitClosed() = default;
+
+  bool await_ready() const noexcept { return writer_.protocol->is_lost(); }
+  template <detail::WeirPromise P>
+  void await_suspend(std::coroutine_handle<P> waiter) {
+    waited_ = true;
+    writer_.protocol->closed_waiters().push_back(wait_);
+    detail::current_task->park(wait_, waiter.promise());
+  }
+  void await_resume() const {
+    if (waited_) return wait_.check();
+    if (writer_.protocol->lost_error()) std::rethrow_exception(writer_.protocol->lost_error());
+  }
+
+  class Owning;
+  Owning owning() const;
+
+ private:
+  detail::WriterState& writer_;
+  detail::ListWait wait_;
+  bool waited_ = false;
+};
+
+class [[nodiscard]] WaitClosed::Owning {
+ public:
+  explicit Owning(detail::WriterState& writer) noexcept : writer_(&writer) {}
+  WaitClosed operator co_await() const noexcept { return WaitClosed(*writer_); }
+
+ private:
+  detail::Ref<detail::WriterState> writer_;
+};
+inline WaitClosed::Owning WaitClosed::owning() const { return Owning(writer_); }
+
+/// The writing end of a stream. A handle: copies name the same connection; pass it by value.
+///
+/// Shape     writer.write("hello\n");  co_await writer.drain();  writer.close();  co_await writer.wait_closed();
+/// Errors    write() and writelines() never fail because the connection is lost: what is written then is dropped.
+///           RuntimeError "Cannot call write() after write_eof()".
+/// Threads   The loop's thread.
+/// Lifetime  Keeps transport, protocol and reader alive. When the last handle goes and nobody has closed, close() is
+///           posted: a client handler that just returns ends its connection.
+/// Cost      write() is a compare and a copy; small writes of one event leave in one system call.
+/// Source    CPython 3.13 streams.py StreamWriter.
+class StreamWriter {
+ public:
+  /// By hand, after create_connection(). `reader` may be left out: drain() then does not look for its exception.
+  StreamWriter(std::shared_ptr<Transport> transport, std::shared_ptr<FlowControlMixin> protocol,
+               std::optional<StreamReader> reader = std::nullopt, EventLoop* loop = nullptr)
+      : state_(new detail::WriterState(
+            std::move(transport), std::move(protocol),
+            reader ? detail::Ref<detail::ReaderState>(&reader->state()) : detail::Ref<detail::ReaderState>(),
+            loop != nullptr ? *loop : get_running_loop())) {}
+
+  // SEND 1/5: the user's bytes. Next: SocketTransport::write (net/socket_transport.cpp)
+  /// Accepts `data` for sending; never waits. Follow it with drain() when it may be much.
+  void write(std::string_view data) const;
+  /// write() of all pieces without joining them.
+  void writelines(std::initializer_list<std::string_view> pieces) const { state_->transport->writelines(pieces); }
+  void writelines(std::span<const std::string_view> pieces) const { state_->transport->writelines(pieces); }
+
+  /// Waits until the write buffer has fallen to the low-water mark, if it is above the high one; else does not wait, and
+  /// does not give up a pass.
+  ///
+  /// Errors    The reader's stored exception. ConnectionResetError "Connection lost" once the connection is gone.
+  ///           CancelledError.
+  /// Shape     When the transport is closing it gives up one pass first, so that a loss that is due is seen.
+  Drain drain() const noexcept { return Drain(*state_); }
+
+  /// Ends the sending side when everything is sent; reading goes on.
+  void write_eof() const { state_->transport->write_eof(); }
+  bool can_write_eof() const { return state_->transport->can_write_eof(); }
+
+  /// Sends what was written, then ends the connection. Does not wait: see wait_closed().
+  void close() const { state_->transport->close(); }
+  bool is_closing() const { return state_->transport->is_closing(); }
+  /// Waits until the connection is gone, whoever ends it.
+  ///
+  /// Errors    What ended the connection, if that was an error; every time.
+  WaitClosed wait_closed() const noexcept { return WaitClosed(*state_); }
+
+  const std::shared_ptr<Transport>& transport() const noexcept { return state_->transport; }
+  ExtraInfo get_extra_info(std::string_view name) const { return state_->transport->get_extra_info(name); }
+  /// <StreamWriter transport=… reader=…>
+  std::string repr() const;
+
+ private:
+  detail::Ref<detail::WriterState> state_;
+};
+
+}  // namespace weir

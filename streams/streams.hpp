@@ -1,0 +1,15 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Everything, for users. weir's own files never include this one.
+#include <weir/net/connect.hpp>
+#include <weir/net/server.hpp>
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/task/recovery.hpp>
+#include <weir/reactor/task/run_in_executor.hpp>
+#include <weir/reactor/task/runner.hpp>
+#include <weir/reactor/task/sleep.hpp>
+#include <weir/reactor/task/timeouts.hpp>
+#include <weir/streams/open_connection.hpp>
+#include <weir/streams/start_server.hpp>

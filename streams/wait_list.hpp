@@ -1,0 +1,49 @@
+// Internal: used by drain() and wait_closed().
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <exception>
+#include <string>
+
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/intrusive_list.hpp>
+#include <weir/reactor/task/task_base.hpp>
+
+namespace weir::detail {
+
+/// One of many tasks that wait for the same thing; the node lives in the coroutine's frame. Cancelling one leaves the
+/// others alone.
+struct ListWait : ListLink, Runnable, Parked {
+  ListWait() noexcept : ListWait(wake_kind) {}
+  ListWait(const ListWait&) = delete;
+  ListWait& operator=(const ListWait&) = delete;
+  ~ListWait() = default;
+
+  EventLoop& loop() const { return task->future().loop(); }
+  /// Queues the wake-up; the wait then ends with `its_error`, or well if that is null.
+  void wake(const std::exception_ptr& its_error) {
+    unlink();
+    error = its_error;
+    loop().ready().push(*this);
+  }
+  /// In await_resume(): throws if the wait was cancelled or ended with an error.
+  void check() const;
+
+  std::exception_ptr error;
+
+ protected:
+  explicit ListWait(const RunnableKind& its_kind) noexcept : Runnable(its_kind), Parked(parked_kind) {}
+  static std::string describe_wait(const Runnable& runnable);
+
+ private:
+  static const RunnableKind wake_kind;
+  static const Parked::Kind parked_kind;
+};
+
+using WaitList = IntrusiveList<ListWait>;
+
+inline void wake_all(WaitList& list, const std::exception_ptr& error = nullptr) {
+  while (ListWait* wait = list.front()) wait->wake(error);
+}
+
+}  // namespace weir::detail
