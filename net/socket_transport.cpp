@@ -244,8 +244,7 @@ void SocketTransport::after_enqueue() {
   if (flow_.should_pause(buffer_.size())) call_flow(&BaseProtocol::pause_writing, "protocol.pause_writing() failed");
 }
 
-// SEND 5/5: there is room: more of the buffer leaves, and a writer that was paused may go on.
-// Next: StreamWriter::drain (streams/stream_writer.cpp)
+// SEND 5/5: there is room: more of the buffer leaves, and every drain() that waits may go on.
 void SocketTransport::write_ready() {
   if (state_ == State::ending || state_ == State::ended) return;
   const std::shared_ptr<SocketTransport> keep = self_;

@@ -21,6 +21,15 @@ constexpr int max_drain_passes = 64;
 // How often a closing loop runs what the cancelled tasks still have to say before it destroys them.
 constexpr int max_closing_passes = 1000;
 
+void check_callable(const Callback& callback, const char* function) {
+  if (callback) [[likely]] return;
+  throw ValueError(std::string("a callable object was expected by ") + function + ", got None");
+}
+
+detail::HandleNode& node_of(detail::Runnable& runnable) {
+  return static_cast<detail::HandleNode&>(static_cast<detail::Timer&>(runnable));
+}
+
 }  // namespace
 
 namespace detail {
@@ -63,7 +72,10 @@ EventLoop::EventLoop(Kernel& kernel)
 EventLoop::~EventLoop() {
   if (state_ != State::closed) {
     log(LogLevel::warning, "unclosed event loop");
-    close();
+    try {
+      close();
+    } catch (const KeyboardInterrupt&) {  // All is closed, and a destructor has nobody to tell.
+    }
   }
   token_->loop = nullptr;
 }
@@ -72,11 +84,13 @@ EventLoop::~EventLoop() {
 
 Handle EventLoop::call_soon(Callback callback, std::source_location where) {
   check_closed();
+  check_callable(callback, "call_soon()");
   if (debug_) check_thread();
-  detail::HandleNode* node =
+  detail::Ref<detail::HandleNode> node =
       detail::HandleNode::make(*this, detail::once_handle, std::move(callback), where);
   ready_.push(*node);
-  return Handle(node);
+  node->add_ref();  // The queue's. Not before: push() may throw.
+  return Handle(std::move(node));
 }
 
 TimerHandle EventLoop::call_later(Delay delay, Callback callback, std::source_location where) {
@@ -85,45 +99,59 @@ TimerHandle EventLoop::call_later(Delay delay, Callback callback, std::source_lo
 
 TimerHandle EventLoop::call_at(TimePoint when, Callback callback, std::source_location where) {
   check_closed();
+  check_callable(callback, "call_at()");
   if (debug_) check_thread();
-  detail::HandleNode* node =
+  detail::Ref<detail::HandleNode> node =
       detail::HandleNode::make(*this, detail::once_handle, std::move(callback), where);
   timers_.add(*node, when);
-  return TimerHandle(node);
+  node->add_ref();  // The heap's.
+  return TimerHandle(std::move(node));
 }
 
-void EventLoop::call_soon_threadsafe(Callback callback, std::source_location) {
-  if (!mailbox_->post(callback)) throw_closed();
+void EventLoop::call_soon_threadsafe(Callback callback, std::source_location where) {
+  check_callable(callback, "call_soon_threadsafe()");
+  if (!mailbox_->post(callback, where)) throw_closed();
 }
 
 // ---- Descriptors
 
 void EventLoop::watch(int fd, bool for_write, Callback callback, const std::source_location& where) {
   check_closed();
+  check_callable(callback, for_write ? "add_writer()" : "add_reader()");
   if (fd < 0) throw ValueError("Invalid file descriptor: " + std::to_string(fd));
-  if (io_.owned(fd)) {
-    throw RuntimeError("File descriptor " + std::to_string(fd) + " is used by transport " + io_.owner(fd));
-  }
-  detail::HandleNode* node =
+  check_unowned(fd);
+  const detail::Ref<detail::HandleNode> node =
       detail::HandleNode::make(*this, detail::watching_handle, std::move(callback), where);
-  unwatch(fd, for_write);
-  const int error = for_write ? io_.open(fd, io_.reader(fd), node) : io_.open(fd, node, io_.writer(fd));
-  if (error != 0) {
-    node->release();
-    throw_os_error(error);
+  detail::Runnable* const reader = io_.reader(fd);
+  detail::Runnable* const writer = io_.writer(fd);
+  const int error = for_write ? io_.open(fd, reader, node.get()) : io_.open(fd, node.get(), writer);
+  if (error != 0) throw_os_error(error);
+  node->add_ref();  // The table's.
+  if (detail::Runnable* const replaced = for_write ? writer : reader) {
+    node_of(*replaced).cancel();
+    node_of(*replaced).release();  // Last: the callable's destructor is the user's, and may come back here.
   }
 }
 
 bool EventLoop::unwatch(int fd, bool for_write) {
   detail::Runnable* found = for_write ? io_.writer(fd) : io_.reader(fd);
-  if (found == nullptr || io_.owned(fd)) return false;
+  if (found == nullptr || found->kind != &detail::watching_handle) return false;
   for_write ? io_.set_writer(fd, nullptr) : io_.set_reader(fd, nullptr);
   // Nobody left: a new generation, so that what the kernel has already reported is not delivered to a successor.
   if (io_.reader(fd) == nullptr && io_.writer(fd) == nullptr) io_.forget(fd);
-  auto& node = static_cast<detail::HandleNode&>(static_cast<detail::Timer&>(*found));
-  node.cancel();
-  node.release();
+  node_of(*found).cancel();
+  node_of(*found).release();
   return true;
+}
+
+/// What is watched, but not by a user's callback, is a transport's, a listener's or a pending connection's.
+void EventLoop::check_unowned(int fd) const {
+  std::string owner = io_.owner(fd);
+  for (const detail::Runnable* its : {io_.reader(fd), io_.writer(fd)}) {
+    if (owner.empty() && its != nullptr && its->kind != &detail::watching_handle) owner = its->kind->describe(*its);
+  }
+  if (owner.empty()) return;
+  throw RuntimeError("File descriptor " + std::to_string(fd) + " is used by transport " + owner);
 }
 
 void EventLoop::add_reader(int fd, Callback callback, std::source_location where) {
@@ -132,13 +160,20 @@ void EventLoop::add_reader(int fd, Callback callback, std::source_location where
 void EventLoop::add_writer(int fd, Callback callback, std::source_location where) {
   watch(fd, true, std::move(callback), where);
 }
-bool EventLoop::remove_reader(int fd) { return unwatch(fd, false); }
-bool EventLoop::remove_writer(int fd) { return unwatch(fd, true); }
+bool EventLoop::remove_reader(int fd) {
+  check_unowned(fd);
+  return unwatch(fd, false);
+}
+bool EventLoop::remove_writer(int fd) {
+  check_unowned(fd);
+  return unwatch(fd, true);
+}
 
 // ---- Signals
 
 void EventLoop::add_signal_handler(int number, Callback callback, std::source_location where) {
   check_closed();
+  check_callable(callback, "add_signal_handler()");
   signals_.add(number, *this, std::move(callback), where);
 }
 bool EventLoop::remove_signal_handler(int number) { return signals_.remove(number); }
@@ -164,20 +199,35 @@ void EventLoop::run_forever() {
 /// One pass. The only place where ready callbacks are called, together with the drain of each event.
 void EventLoop::run_once() {
   flush_interest();
-  if (ready_.empty() || passes_since_poll_ >= max_passes_without_poll) {
+  // stop() before the run: asyncio documents that the one pass looks at the sockets, whatever is ready.
+  if (ready_.empty() || passes_since_poll_ >= max_passes_without_poll || stopping_) {
     poll();
   } else {
     ++passes_since_poll_;
     receive();
   }
-  queue_due_timers();
-  run_ready();
+  if (stopping_) [[unlikely]] {
+    run_last();
+  } else {
+    queue_due_timers();
+    run_ready(ready_.size());
+  }
   run_hooks();
+}
+
+/// The pass that stop() ends runs what was ready and what is due. What its events have woken waits for the next run,
+/// like all that the callbacks of a last pass schedule (docs.python.org, loop.stop).
+void EventLoop::run_last() {
+  const std::size_t woken = ready_.size_since(batch_start_);
+  ready_.move_to_back(ready_.size() - woken);
+  queue_due_timers();
+  const std::size_t left = ready_.move_to_back(woken);
+  run_ready(ready_.size() - left);
 }
 
 void EventLoop::flush_interest() {
   int fd = -1;
-  if (const int error = io_.flush(&fd); error != 0) [[unlikely]] {
+  while (const int error = io_.flush(&fd)) {
     call_exception_handler(ExceptionContext("The poller refused a change of interest", make_os_error(error))
                                .with("socket", "fd " + std::to_string(fd)));
   }
@@ -188,7 +238,9 @@ void EventLoop::poll() {
   if (!ready_.empty() || stopping_ || mailbox_->has_mail() || signals_.any_pending()) {
     timeout = Duration::zero();
   } else if (const auto deadline = timers_.next_deadline()) {
-    timeout = std::max(*deadline - time(), Duration::zero());
+    const TimePoint now = time();
+    // Compared first: the distance to a deadline long past may not fit into a Duration.
+    timeout = *deadline > now ? *deadline - now : Duration::zero();
   }
   events_.clear();
   ++stats_.polls;
@@ -196,6 +248,7 @@ void EventLoop::poll() {
   if (const int error = poller_->wait(timeout, events_); error != 0) throw_os_error(error);
   receive();
   drain_passes_left_ = max_drain_passes;
+  batch_start_ = ready_.end();
   for (const Ready& event : events_) dispatch(event);
 }
 
@@ -221,7 +274,7 @@ void EventLoop::drain() {
   if (!ready_.empty() && !stopping_) {
     do {
       --drain_passes_left_;
-      run_ready();
+      run_ready(ready_.size());
     } while (!ready_.empty() && !stopping_ && drain_passes_left_ > 0);
   }
   run_hooks();
@@ -237,18 +290,18 @@ void EventLoop::queue_due_timers() {
 void EventLoop::receive() {
   if (mailbox_->has_mail()) {
     mailbox_->take(mail_);
-    for (Callback& callback : mail_) call_soon(std::move(callback));
+    for (detail::Letter& letter : mail_) call_soon(std::move(letter.callback), letter.where);
     mail_.clear();
   }
-  if (signals_.any_pending()) signals_.run_pending();
+  if (signals_.any_pending()) signals_.queue_pending(ready_);
 }
 
 // BYTE 6/7: what the byte woke runs: the parked read looks whether it can finish now.
-// Next: StreamReader::readuntil (streams/stream_reader.cpp)
-void EventLoop::run_ready() {
+// Next: ReaderState::run_wait (streams/reader_state.cpp)
+void EventLoop::run_ready(std::size_t count) {
   ++stats_.passes;
   // Exactly those that were ready when the pass began: what they schedule runs in the next one.
-  for (std::size_t left = ready_.size(); left > 0; --left) {
+  for (; count > 0; --count) {
     detail::Runnable* runnable = ready_.pop();
     if (runnable == nullptr) continue;  // Cancelled since.
     if (debug_) {
@@ -279,42 +332,68 @@ void EventLoop::run_hooks() {
 void EventLoop::close() {
   if (state_ == State::running) throw RuntimeError("Cannot close a running event loop");
   if (state_ != State::idle) return;
+  std::exception_ptr interrupt;
   {
     const RunningScope closing(*this, State::closing);
-    wind_down();
+    interrupt = wind_down();
+    mailbox_->close();
+    if (executor_) executor_->shutdown(false);
+    // Again and again, for the destructors are the user's, and may schedule.
+    for (int round = 0; round < max_closing_passes && let_go(); ++round) {
+    }
   }
-  signals_.remove_all();
-  mailbox_->close();
-  if (executor_) executor_->shutdown(false);
-  services_.clear();
   state_ = State::closed;
+  if (interrupt) std::rethrow_exception(interrupt);
 }
 
-void EventLoop::wind_down() {
+/// Runs what the aborted transports and the cancelled tasks have to say. Returns a KeyboardInterrupt that came up, for
+/// later: a loop that is half closed is no use to anybody.
+std::exception_ptr EventLoop::wind_down() {
+  std::exception_ptr interrupt;
   detail::IntrusiveList<detail::Owned> ending;
-  for (int pass = 0; pass < max_closing_passes && !(owned_.empty() && ready_.empty()); ++pass) {
+  const auto quiet = [this] { return owned_.empty() && ready_.empty() && hooks_.empty(); };
+  for (int pass = 0; pass < max_closing_passes && !quiet(); ++pass) {
     while (detail::Owned* owned = owned_.pop_front()) {
       ending.push_back(*owned);
       owned->kind->abort(*owned);
     }
-    run_ready();
-    run_hooks();
+    try {
+      run_ready(ready_.size());
+      run_hooks();
+    } catch (const KeyboardInterrupt&) {
+      interrupt = std::current_exception();
+    }
   }
   ending.take(owned_);
-  while (detail::Owned* left = ending.pop_front()) left->kind->destroy(*left);
+  owned_.take(ending);
+  return interrupt;
+}
+
+/// Destroys all that the loop still has. Returns whether there was anything.
+bool EventLoop::let_go() {
+  bool found = !owned_.empty() || !signals_.empty() || !services_.empty();
+  while (detail::Owned* left = owned_.pop_front()) left->kind->destroy(*left);
+  found = drop_scheduled() || found;
+  for (int fd = 0; fd < io_.size(); ++fd) {
+    found = unwatch(fd, false) || found;
+    found = unwatch(fd, true) || found;
+  }
+  signals_.remove_all();
+  while (!services_.empty()) {
+    const Service last = std::move(services_.back());  // Taken out first: its destructor may look for others.
+    services_.pop_back();
+  }
+  return found;
+}
+
+bool EventLoop::drop_scheduled() {
+  const bool found = !ready_.empty() || !timers_.empty();
   const auto drop = [](detail::Runnable* runnable) {
-    if (runnable == nullptr || runnable->kind != &detail::once_handle) return;
-    auto& node = static_cast<detail::HandleNode&>(static_cast<detail::Timer&>(*runnable));
-    node.loop = nullptr;
-    node.callback.reset();
-    node.release();
+    if (runnable != nullptr && runnable->kind->drop != nullptr) runnable->kind->drop(*runnable);
   };
   while (!ready_.empty()) drop(ready_.pop());
   while (detail::Timer* timer = timers_.pop_any()) drop(timer);
-  for (int fd = 0; fd < io_.size(); ++fd) {
-    unwatch(fd, false);
-    unwatch(fd, true);
-  }
+  return found;
 }
 
 // ---- Errors and debugging
@@ -340,7 +419,8 @@ void EventLoop::default_exception_handler(const ExceptionContext& context) {
 
 void EventLoop::log(LogLevel level, std::string_view text) noexcept {
   try {
-    log_sink_ ? log_sink_(level, text) : log_to_stderr(level, text);
+    const LogSink sink = log_sink_;  // It may replace itself.
+    sink ? sink(level, text) : log_to_stderr(level, text);
   } catch (...) {  // A sink that fails has nowhere to say so.
   }
 }

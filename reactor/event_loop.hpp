@@ -72,8 +72,9 @@ struct LoopStats {
 ///
 /// Shape     One pass is: tell the poller what changed, poll, serve each ready descriptor to the end, queue due timers,
 ///           run what was ready, send what was gathered. docs/design has the reasons.
-/// Errors    Every scheduling function throws RuntimeError "Event loop is closed" after close(). A callback that
-///           throws goes to the exception handler; the loop goes on.
+/// Errors    Every scheduling function throws RuntimeError "Event loop is closed" after close(), and ValueError "a
+///           callable object was expected by call_soon(), got None" for an empty callback. What a callback throws goes
+///           to the exception handler, and the loop goes on; KeyboardInterrupt alone comes out of run_forever().
 /// Threads   One thread at a time, except call_soon_threadsafe(). In debug mode call_soon and call_at check it.
 /// Lifetime  Must outlive nothing: handles, futures and streams that outlive it become inert.
 /// Source    CPython base_events.py, selector_events.py.
@@ -121,6 +122,8 @@ class EventLoop {
   /// Lifetime  Remove it before the descriptor is closed.
   void add_reader(int fd, Callback callback, std::source_location where = std::source_location::current());
   /// Returns whether there was one.
+  ///
+  /// Errors    RuntimeError  a transport owns the descriptor.
   bool remove_reader(int fd);
   void add_writer(int fd, Callback callback, std::source_location where = std::source_location::current());
   bool remove_writer(int fd);
@@ -129,11 +132,12 @@ class EventLoop {
 
   /// Calls `callback` on the loop whenever signal `number` arrives. Arrivals between two passes merge.
   ///
-  /// Errors    ValueError "invalid signal number 0". RuntimeError "sig 9 cannot be caught", or another loop has it.
+  /// Errors    ValueError "invalid signal number 0". RuntimeError "sig 9 cannot be caught", "sig 10 is handled by
+  ///           another loop".
   /// Threads   The loop's thread may be any thread.
   void add_signal_handler(int number, Callback callback,
                           std::source_location where = std::source_location::current());
-  /// Puts back the disposition that the signal had. Returns whether there was a handler.
+  /// Puts back the disposition that the signal had. Returns whether there was a handler. ValueError as above.
   bool remove_signal_handler(int number);
 
   // ---- Running
@@ -151,13 +155,14 @@ class EventLoop {
   template <class Awaitable>
   decltype(auto) run_until_complete(Awaitable&& awaitable);
 
-  /// Ends run_forever() when the current pass is over. What is still ready stays ready.
+  /// Ends run_forever() when the current pass is over. What its callbacks schedule stays ready for the next run.
   void stop() noexcept { stopping_ = true; }
 
   /// Ends everything: aborts transports and listeners, cancels tasks, runs what that makes ready, destroys and reports
   /// what is left. Never waits: neither for descriptors, nor for timers, nor for threads. Idempotent.
   ///
-  /// Errors    RuntimeError "Cannot close a running event loop".
+  /// Errors    RuntimeError "Cannot close a running event loop". KeyboardInterrupt that a callback throws comes out
+  ///           when all is closed.
   void close();
 
   bool is_running() const noexcept { return state_ == State::running; }
@@ -247,13 +252,17 @@ class EventLoop {
   void drain();
   void queue_due_timers();
   void receive();
-  void run_ready();
+  void run_ready(std::size_t count);
+  void run_last();
   void run_slowly(detail::Runnable& runnable);
   void run_hooks();
-  void wind_down();
+  std::exception_ptr wind_down();
+  bool let_go();
+  bool drop_scheduled();
   void watch(int fd, bool for_write, Callback callback, const std::source_location& where);
   bool unwatch(int fd, bool for_write);
   void check_thread() const;
+  void check_unowned(int fd) const;
   void* find_service(const char* key) const noexcept;
   [[noreturn]] static void throw_closed();
 
@@ -270,11 +279,12 @@ class EventLoop {
   std::unique_ptr<Executor> executor_;
   std::vector<Service> services_;
   std::vector<Ready> events_;        // The batch that poll() fills.
-  std::vector<Callback> mail_;       // What receive() takes out of the mailbox.
+  std::vector<detail::Letter> mail_; // What receive() takes out of the mailbox.
   ExceptionHandler exception_handler_;
   LogSink log_sink_ = log_to_stderr;
   LoopStats stats_;
   std::thread::id thread_;           // The one that runs it.
+  std::uint64_t batch_start_ = 0;    // ready_.end() when the last poll had come back.
   int passes_since_poll_ = 0;
   int drain_passes_left_ = 0;        // Of the batch of events being served.
   State state_ = State::idle;

@@ -44,6 +44,14 @@ void run_once_handle(Runnable& runnable) {
   call_reporting(node, loop);
 }
 
+/// The loop closes: the callback will not run, and its handles must not ask the loop.
+void drop_once_handle(Runnable& runnable) {
+  HandleNode& node = node_of(runnable);
+  node.loop = nullptr;
+  node.callback.reset();
+  node.release();
+}
+
 void run_watching_handle(Runnable& runnable) {
   HandleNode& node = node_of(runnable);
   const Ref<HandleNode> keep(&node);  // remove_reader() inside the callback must not destroy what runs.
@@ -52,15 +60,13 @@ void run_watching_handle(Runnable& runnable) {
 
 }  // namespace
 
-constinit const RunnableKind once_handle = {run_once_handle, describe_handle};
+constinit const RunnableKind once_handle = {run_once_handle, describe_handle, drop_once_handle};
 constinit const RunnableKind watching_handle = {run_watching_handle, describe_handle};
 
-HandleNode* HandleNode::make(EventLoop& loop, const RunnableKind& kind, Callback callback,
-                             const std::source_location& where) {
+Ref<HandleNode> HandleNode::make(EventLoop& loop, const RunnableKind& kind, Callback callback,
+                                 const std::source_location& where) {
   void* block = pool_allocate(sizeof(HandleNode));
-  auto* node = ::new (block) HandleNode(loop, kind, std::move(callback), where);
-  node->add_ref();  // Held by whoever schedules it.
-  return node;
+  return Ref<HandleNode>(::new (block) HandleNode(loop, kind, std::move(callback), where));
 }
 
 void HandleNode::destroy() noexcept {

@@ -16,15 +16,15 @@ class EventLoop;
 
 namespace detail {
 
-/// A scheduled callback: in the ready queue, in the timer heap, or watching a descriptor. Lives in the pool; counted
-/// by whoever scheduled it and by the user's Handles.
+/// A scheduled callback: in the ready queue, in the timer heap, or watching a descriptor or a signal. Lives in the
+/// pool; counted by what it is scheduled in and by the user's Handles.
 struct HandleNode : Timer, Counted<HandleNode> {
   HandleNode(EventLoop& its_loop, const RunnableKind& its_kind, Callback its_callback,
              const std::source_location& where) noexcept
       : Timer(its_kind), loop(&its_loop), callback(std::move(its_callback)), made_at(where) {}
 
-  static HandleNode* make(EventLoop& loop, const RunnableKind& kind, Callback callback,
-                          const std::source_location& where);
+  static Ref<HandleNode> make(EventLoop& loop, const RunnableKind& kind, Callback callback,
+                              const std::source_location& where);
   void destroy() noexcept;
   void cancel() noexcept;
 
@@ -36,7 +36,8 @@ struct HandleNode : Timer, Counted<HandleNode> {
 
 /// Runs once: call_soon, call_later, call_at.
 extern const RunnableKind once_handle;
-/// Runs whenever its descriptor is ready.
+/// Runs whenever its descriptor is ready, or its signal has come. The ready queue holds no reference to it: who lets
+/// go of it cancels it first.
 extern const RunnableKind watching_handle;
 
 }  // namespace detail
@@ -49,7 +50,7 @@ extern const RunnableKind watching_handle;
 class Handle {
  public:
   Handle() = default;
-  explicit Handle(detail::HandleNode* node) noexcept : node_(node) {}
+  explicit Handle(detail::Ref<detail::HandleNode> node) noexcept : node_(std::move(node)) {}
 
   /// The callback will not run, and is destroyed now. Harmless when it has run, or was cancelled before.
   ///

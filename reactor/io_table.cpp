@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/io_table.hpp>
 
+#include <cerrno>
+#include <new>
+
 namespace weir::detail {
 
 IoTable::Entry& IoTable::entry(int fd) {
@@ -15,11 +18,23 @@ void IoTable::note_change(int fd, Entry& entry) {
 }
 
 int IoTable::open(int fd, Runnable* reader, Runnable* writer) {
-  Entry& its = entry(fd);
+  const Entry before = known(fd) ? entries_[index(fd)] : Entry();
   const Interest interest = interest_of(reader != nullptr, writer != nullptr);
-  if (interest != its.registered) {
-    if (const int error = poller_.set(fd, its.generation, interest); error != 0) return error;
+  // Registered already: perhaps for a file that was closed without a word, and the number is another's now. A new
+  // generation makes the poller ask the kernel again, instead of believing that nothing has changed.
+  const bool again = interest != Interest::none && interest == before.registered;
+  const std::uint32_t generation = before.generation + (again ? 1U : 0U);
+  if (again || interest != before.registered) {
+    if (const int error = poller_.set(fd, generation, interest); error != 0) return error;
   }
+  try {
+    entry(fd);  // Only now: a number that the kernel takes is small, so no wild one makes the table huge.
+  } catch (const std::bad_alloc&) {
+    static_cast<void>(poller_.set(fd, generation, Interest::none));
+    return ENOMEM;
+  }
+  Entry& its = entries_[index(fd)];
+  its.generation = generation;
   its.registered = interest;
   its.reader = reader;
   its.writer = writer;
@@ -51,21 +66,20 @@ void IoTable::forget(int fd) noexcept {
 }
 
 int IoTable::flush(int* fd) {
-  int first_error = 0;
-  for (const int changed : changed_) {
-    Entry& its = entries_[index(changed)];
+  for (auto at = changed_.begin(); at != changed_.end(); ++at) {
+    Entry& its = entries_[index(*at)];
     its.changed = false;
     const Interest wanted = interest_of(its.reader != nullptr, its.writer != nullptr);
     if (wanted == its.registered) continue;
-    if (const int error = poller_.set(changed, its.generation, wanted); error == 0) {
-      its.registered = wanted;
-    } else if (first_error == 0) {
-      first_error = error;
-      *fd = changed;
+    if (const int error = poller_.set(*at, its.generation, wanted); error != 0) {
+      *fd = *at;
+      changed_.erase(changed_.begin(), at + 1);
+      return error;
     }
+    its.registered = wanted;
   }
   changed_.clear();
-  return first_error;
+  return 0;
 }
 
 }  // namespace weir::detail

@@ -22,7 +22,8 @@ class IoTable {
   explicit IoTable(Poller& poller) noexcept : poller_(poller) {}
 
   /// Takes `fd` into the table and tells the poller at once, so that a descriptor that cannot be watched is refused
-  /// here (EPERM: a regular file). Either runnable may be null; both null registers nothing yet.
+  /// here (EPERM: a regular file). Either runnable may be null; both null registers nothing yet. The same interest
+  /// again starts a new generation.
   ///
   /// Errors    Returns 0 or errno, nothing changed.
   int open(int fd, Runnable* reader, Runnable* writer);
@@ -41,7 +42,7 @@ class IoTable {
     return known(event.fd) && entries_[index(event.fd)].generation == event.generation;
   }
 
-  /// Hands the changes to the poller. Returns 0, or the errno of the first that it refused; `*fd` says which.
+  /// Hands the changes to the poller. Returns 0, or the errno of one that it refused, `*fd` says which: call again.
   int flush(int* fd);
 
   /// One more than the largest descriptor it has seen.

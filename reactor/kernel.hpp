@@ -65,6 +65,8 @@ class Kernel {
   virtual int shutdown(int fd, int how) = 0;
   /// Never retried: after EINTR the number may already belong to another thread's descriptor.
   virtual int close(int fd) = 0;
+  /// For a descriptor that was made elsewhere; its other flags stay.
+  virtual int set_nonblocking(int fd) = 0;
   virtual int getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) = 0;
   virtual int setsockopt(int fd, int level, int option, const void* value, std::uint32_t length) = 0;
   virtual int getsockname(int fd, sockaddr* address, std::uint32_t* length) = 0;

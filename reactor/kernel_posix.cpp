@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/kernel.hpp>
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -84,6 +85,12 @@ class PosixKernel final : public Kernel {
 
   // Linux frees the number before it can say EINTR: a second close() may hit somebody else's.
   int close(int fd) override { return error_of(::close(fd)); }
+
+  int set_nonblocking(int fd) override {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_NONBLOCK) != 0) return error_of(flags);
+    return error_of(::fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+  }
 
   int getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) override {
     return error_of(::getsockopt(fd, level, option, value, length));

@@ -32,7 +32,7 @@ std::string to_string(const ExceptionContext& context) {
   std::string text = context.message.empty() ? "Unhandled exception in event loop" : context.message;
   auto lines = context.extra;
   if (context.exception) lines.emplace_back("exception", describe(context.exception));
-  std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(lines.begin(), lines.end());
   for (const auto& [key, value] : lines) text += "\n" + key + ": " + value;
   return text;
 }

@@ -15,6 +15,8 @@ struct Runnable;
 struct RunnableKind {
   void (*run)(Runnable&);                     // Reports its own errors. May destroy the runnable.
   std::string (*describe)(const Runnable&);   // For reports: "<Handle server.cpp:12>", "<Task Task-3>".
+  // Gives up the queue's reference, when the loop closes before the runnable's turn. None: nothing is held.
+  void (*drop)(Runnable&) = nullptr;
 };
 
 /// Something that the loop can run: the base of handles, timers, tasks and parked reads. It is in the ready queue at
@@ -41,6 +43,12 @@ class ReadyQueue {
   bool empty() const noexcept { return head_ == tail_; }
   /// Entries between the ends, those taken out included.
   std::size_t size() const noexcept { return static_cast<std::size_t>(tail_ - head_); }
+  /// Where the next one goes: for size_since().
+  std::uint64_t end() const noexcept { return tail_; }
+  /// How many of the entries were pushed when end() was `position` or later.
+  std::size_t size_since(std::uint64_t position) const noexcept {
+    return static_cast<std::size_t>(tail_ - (position > head_ ? position : head_));
+  }
 
   void push(Runnable& runnable) {
     if (size() == ring_.size()) grow();
@@ -53,6 +61,15 @@ class ReadyQueue {
     Runnable* runnable = ring_[slot(head_++)];
     if (runnable != nullptr) runnable->position = 0;
     return runnable;
+  }
+
+  /// Puts the first `count` entries behind the others. Returns how many they are without those taken out.
+  std::size_t move_to_back(std::size_t count) noexcept {
+    const std::uint64_t before = tail_;
+    for (; count > 0; --count) {
+      if (Runnable* runnable = pop()) push(*runnable);  // Does not grow: a place has just become free.
+    }
+    return static_cast<std::size_t>(tail_ - before);
   }
 
   void remove(Runnable& runnable) noexcept {

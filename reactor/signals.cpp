@@ -3,9 +3,8 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include <weir/reactor/error.hpp>
 
@@ -44,6 +43,13 @@ void let_go(int number) noexcept {
   slot_of(number).came.store(false);
 }
 
+/// The C library keeps some numbers for itself: its full set, as Python's valid_signals(), has not got them.
+void check_number(int number) {
+  sigset_t valid;
+  sigfillset(&valid);
+  if (sigismember(&valid, number) != 1) throw ValueError("invalid signal number " + std::to_string(number));
+}
+
 }  // namespace
 
 Signals::~Signals() { remove_all(); }
@@ -53,56 +59,63 @@ void Signals::remove_all() {
 }
 
 void Signals::add(int number, EventLoop& loop, Callback callback, const std::source_location& where) {
-  if (number < 1 || number >= signal_count) {
-    throw ValueError("invalid signal number " + std::to_string(number));
+  check_number(number);
+  Ref<HandleNode> node = HandleNode::make(loop, watching_handle, std::move(callback), where);
+  const auto [at, added] = watched_.try_emplace(number);
+  if (!added) return replace(number, at->second, std::move(node));
+  try {
+    claim(number, at->second.before);
+  } catch (...) {
+    watched_.erase(at);
+    throw;
   }
-  HandleNode* node = HandleNode::make(loop, watching_handle, std::move(callback), where);
-  const auto drop_node = [node] { node->release(); };
-  if (const auto known = watched_.find(number); known != watched_.end()) {
-    std::exchange(known->second.node, node)->release();
-    return;
+  at->second.node = std::move(node);
+}
+
+void Signals::claim(int number, struct sigaction& before) {
+  Signals* nobody = nullptr;
+  if (!slot_of(number).owner.compare_exchange_strong(nobody, this)) {
+    throw RuntimeError("sig " + std::to_string(number) + " is handled by another loop");
   }
-  Watched watched;
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigfillset(&action.sa_mask);
-  Signals* nobody = nullptr;
-  if (!slot_of(number).owner.compare_exchange_strong(nobody, this)) {
-    drop_node();
-    throw RuntimeError("sig " + std::to_string(number) + " is handled by another loop");
+  const int error = kernel_.signal_action(number, &action, &before);
+  if (error == 0) return;
+  let_go(number);
+  if (error == EINVAL) throw RuntimeError("sig " + std::to_string(number) + " cannot be caught");
+  throw_os_error(error);
+}
+
+/// A signal that has arrived, and was not served yet, is the successor's to serve.
+void Signals::replace(int number, Watched& watched, Ref<HandleNode> successor) {
+  // Destroyed last: the callable's destructor is the user's, and may come back here.
+  const Ref<HandleNode> old = std::exchange(watched.node, std::move(successor));
+  if (old->position != 0) {
+    slot_of(number).came.store(true);
+    pending_.store(true);
   }
-  if (const int error = kernel_.signal_action(number, &action, &watched.before); error != 0) {
-    let_go(number);
-    drop_node();
-    if (error == EINVAL) throw RuntimeError("sig " + std::to_string(number) + " cannot be caught");
-    throw_os_error(error);
-  }
-  watched.node = node;
-  watched_.emplace(number, std::move(watched));
+  old->cancel();
 }
 
 bool Signals::remove(int number) {
+  check_number(number);
   const auto found = watched_.find(number);
   if (found == watched_.end()) return false;
   static_cast<void>(kernel_.signal_action(number, &found->second.before, nullptr));  // It was valid when we read it.
   let_go(number);
-  HandleNode* node = found->second.node;
+  const Ref<HandleNode> node = std::move(found->second.node);
   watched_.erase(found);
   node->cancel();
-  node->release();
   return true;
 }
 
-void Signals::run_pending() {
+void Signals::queue_pending(ReadyQueue& ready) {
   pending_.store(false);
-  std::vector<int> arrived_numbers;
   for (const auto& [number, watched] : watched_) {
-    if (slot_of(number).came.exchange(false)) arrived_numbers.push_back(number);
-  }
-  for (const int number : arrived_numbers) {
-    const auto found = watched_.find(number);  // An earlier callback may have removed it.
-    if (found != watched_.end()) found->second.node->run();
+    const bool came = slot_of(number).came.exchange(false);
+    if (came && watched.node->position == 0) ready.push(*watched.node);
   }
 }
 

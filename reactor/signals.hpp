@@ -15,6 +15,8 @@ namespace weir::detail {
 
 /// Signals as callbacks: the handler sets a flag and wakes the poller; the loop does the rest on its own stack.
 ///
+/// Errors    add() and remove(): ValueError "invalid signal number 0". add(): RuntimeError "sig 9 cannot be caught", or
+///           "sig 10 is handled by another loop"; OSError. Nothing has changed then.
 /// Threads   add() and remove() on the loop's thread. The signal itself may arrive on any thread.
 /// Lifetime  A signal belongs to one loop at a time. The destructor puts back the dispositions it found.
 class Signals {
@@ -28,20 +30,24 @@ class Signals {
   bool remove(int number);
   void remove_all();
 
-  /// True when a signal has arrived that run_pending() has not yet served.
+  bool empty() const noexcept { return watched_.empty(); }
+
+  /// True when a signal has arrived that queue_pending() has not yet seen.
   bool any_pending() const noexcept { return pending_.load(std::memory_order_relaxed); }
-  /// Runs the callback of every signal that has arrived, by number. A signal that came twice runs once, as it does
-  /// in the kernel.
-  void run_pending();
+  /// Queues the callback of every signal that has arrived, by number. A signal that comes again before its callback
+  /// has run does not count, as in the kernel.
+  void queue_pending(ReadyQueue& ready);
 
   /// Called by the signal handler alone.
   void arrived() noexcept;
 
  private:
   struct Watched {
-    HandleNode* node = nullptr;  // Held until the signal is removed.
-    struct sigaction before {};
+    Ref<HandleNode> node;
+    struct sigaction before {};  // What the signal did before we came.
   };
+  void claim(int number, struct sigaction& before);
+  void replace(int number, Watched& watched, Ref<HandleNode> successor);
 
   Kernel& kernel_;
   Poller& poller_;

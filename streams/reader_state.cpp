@@ -55,8 +55,6 @@ ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
 
 // ---- The push side
 
-// BYTE 5/7: the byte joins what the reader holds, and a read that waits is queued to look again.
-// Next: EventLoop::run_ready (reactor/event_loop.cpp)
 void ReaderState::feed(std::string_view data) {
   require(!eof_, "feed_data after feed_eof");
   if (data.empty()) return;
@@ -64,6 +62,8 @@ void ReaderState::feed(std::string_view data) {
   received();
 }
 
+// BYTE 5/7: the byte joins what the reader holds, and a read that waits is queued to look again.
+// Next: EventLoop::run_ready (reactor/event_loop.cpp)
 void ReaderState::feed_borrowed(std::string_view lent) {
   if (!buffer_.empty() || eof_ || lent.empty()) return feed(lent);  // A record has begun: it stays in one run.
   buffer_.borrow(lent);

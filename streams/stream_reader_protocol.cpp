@@ -48,7 +48,7 @@ Coro<> StreamReaderProtocol::run_client(Coro<> client, ClientConnected keep, std
 }
 
 // BYTE 4/7: the push side ends here; the pull side begins.
-// Next: ReaderState::feed (streams/reader_state.cpp)
+// Next: ReaderState::feed_borrowed (streams/reader_state.cpp)
 void StreamReaderProtocol::data_received(std::string_view data) {
   // Bytes in the loop's receive block stay there until this event is drained: the reader may use them in place.
   if (read_block_ != nullptr && read_block_->holds(data.data())) {

@@ -65,6 +65,7 @@ void Drain::await_resume() const {
   if (writer_.protocol->is_lost()) throw ConnectionResetError("Connection lost");
 }
 
+// SEND 1/5: the coroutine writes its answer. Next: SocketTransport::write (net/socket_transport.cpp)
 void StreamWriter::write(std::string_view data) const { state_->transport->write(data); }
 
 std::string StreamWriter::repr() const {

@@ -152,7 +152,6 @@ class StreamWriter {
             reader ? detail::Ref<detail::ReaderState>(&reader->state()) : detail::Ref<detail::ReaderState>(),
             loop != nullptr ? *loop : get_running_loop())) {}
 
-  // SEND 1/5: the user's bytes. Next: SocketTransport::write (net/socket_transport.cpp)
   /// Accepts `data` for sending; never waits. Follow it with drain() when it may be much.
   void write(std::string_view data) const;
   /// write() of all pieces without joining them.

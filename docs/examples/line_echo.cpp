@@ -1,34 +1,65 @@
 // SPDX-License-Identifier: MIT
-// Sends every line back. However many lines arrive together, their answers leave together: no line is copied, and
-// nothing is sent until all lines that are there have been answered.
+// Sends every line back. However many lines arrive together, their answers leave together: no line
+// is copied into a string, and nothing is sent before all lines that are there have been answered.
 //
-//     ./line_echo [PORT]        (0, the default, lets the kernel choose)
+//     ./line_echo [PORT] [--account]
+//
+// PORT 0, the default, lets the kernel choose. With --account it says at the end how often it
+// asked the operating system for something.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
+#include <weir/reactor/sim/counting_kernel.hpp>
 #include <weir/streams/streams.hpp>
 
 namespace {
 
 weir::Coro<> echo(weir::StreamReader reader, weir::StreamWriter writer) {
-  for (;;) {
-    const std::string_view line = co_await reader.readline_view();
-    if (line.empty()) break;  // The end of the stream.
-    writer.write(line);
-    co_await writer.drain();  // Waits only for a client that does not read its answers.
+  try {
+    for (;;) {
+      const std::string_view line = co_await reader.readline_view();
+      if (line.empty()) break;  // The end of the stream.
+      writer.write(line);
+      co_await writer.drain();  // Waits only for a client that does not read its answers.
+    }
+  } catch (const weir::ConnectionError&) {
+    // The client went away in the middle: nobody is left to answer.
   }
   writer.close();
 }
 
 weir::Coro<> serve(int port) {
-  const weir::Server server = co_await weir::start_server(echo, "127.0.0.1", port);
-  const auto address = server.sockets().front().getsockname();
+  const weir::Server server = co_await weir::start_server(echo, "127.0.0.1", port, {.backlog = 1024});
+  const weir::Endpoint address = server.sockets().front().getsockname();
   std::printf("listening on %s:%d\n", address.host().c_str(), address.port());
   std::fflush(stdout);
   co_await server.serve_forever();
 }
 
+void print_account(const weir::CountingKernel& kernel) {
+  std::printf("%llu epoll_wait, %llu recv, %llu send\n",
+              static_cast<unsigned long long>(kernel.count(weir::Call::poller_wait)),
+              static_cast<unsigned long long>(kernel.count(weir::Call::recv)),
+              static_cast<unsigned long long>(kernel.count(weir::Call::send)));
+}
+
 }  // namespace
 
-int main(int argc, char** argv) { return weir::run(serve(argc > 1 ? std::atoi(argv[1]) : 0)); }
+int main(int argc, char** argv) {
+  int port = 0;
+  bool account = false;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--account") == 0) {
+      account = true;
+    } else {
+      port = std::atoi(argv[i]);
+    }
+  }
+  if (!account) return weir::run(serve(port));
+  weir::CountingKernel counting(weir::Kernel::posix());
+  const int exit_code = weir::run(serve(port), counting);
+  print_account(counting);
+  return exit_code;
+}

@@ -23,6 +23,7 @@ enum class Call : std::uint8_t {
   send,
   shutdown,
   close,
+  set_nonblocking,
   getsockopt,
   setsockopt,
   getsockname,
@@ -38,17 +39,16 @@ enum class Call : std::uint8_t {
   executor_submit,
 };
 
-inline constexpr std::size_t call_count = 24;
+inline constexpr std::size_t call_count = 25;
 
 /// The name of the enumerator.
 constexpr std::string_view to_string(Call call) noexcept {
   constexpr std::string_view names[] = {
-      "now",          "socket",        "socketpair",  "bind",
-      "listen",       "accept",        "connect",     "recv",
-      "send",         "shutdown",      "close",       "getsockopt",
-      "setsockopt",   "getsockname",   "getpeername", "getaddrinfo",
-      "freeaddrinfo", "signal_action", "make_poller", "make_executor",
-      "poller_set",   "poller_wait",   "poller_wake", "executor_submit",
+      "now",           "socket",          "socketpair",   "bind",          "listen",
+      "accept",        "connect",         "recv",         "send",          "shutdown",
+      "close",         "set_nonblocking", "getsockopt",   "setsockopt",    "getsockname",
+      "getpeername",   "getaddrinfo",     "freeaddrinfo", "signal_action", "make_poller",
+      "make_executor", "poller_set",      "poller_wait",  "poller_wake",   "executor_submit",
   };
   static_assert(std::size(names) == call_count);
   return names[static_cast<std::size_t>(call)];

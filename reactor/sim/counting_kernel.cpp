@@ -156,6 +156,10 @@ int CountingKernel::shutdown(int fd, int how) { return counted(Call::shutdown).s
 
 int CountingKernel::close(int fd) { return counted(Call::close).close(fd); }
 
+int CountingKernel::set_nonblocking(int fd) {
+  return counted(Call::set_nonblocking).set_nonblocking(fd);
+}
+
 int CountingKernel::getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) {
   return counted(Call::getsockopt).getsockopt(fd, level, option, value, length);
 }

@@ -50,6 +50,7 @@ class CountingKernel final : public Kernel {
   IoResult send(int fd, std::span<const iovec> buffers) override;
   int shutdown(int fd, int how) override;
   int close(int fd) override;
+  int set_nonblocking(int fd) override;
   int getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) override;
   int setsockopt(int fd, int level, int option, const void* value, std::uint32_t length) override;
   int getsockname(int fd, sockaddr* address, std::uint32_t* length) override;

@@ -197,8 +197,9 @@ bool FakeKernel::raise_signal(int signal_number) {
 }
 
 std::vector<int> FakeKernel::open_fds() const {
-  std::vector<int> fds;
-  for (const auto& [fd, socket] : sockets_) fds.push_back(fd);
+  std::vector<int> fds(sockets_.size());
+  std::transform(sockets_.begin(), sockets_.end(), fds.begin(),
+                 [](const auto& entry) { return entry.first; });
   return fds;
 }
 
@@ -393,6 +394,12 @@ int FakeKernel::close(int fd) {
   socket->close();
   sockets_.erase(fd);
   return answer ? answer->error : 0;
+}
+
+int FakeKernel::set_nonblocking(int fd) {
+  Socket* socket = nullptr;
+  const std::optional<IoResult> answer = enter(Call::set_nonblocking, fd, socket);
+  return answer ? answer->error : 0;  // Nothing blocks here.
 }
 
 int FakeKernel::getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) {

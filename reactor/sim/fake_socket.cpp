@@ -53,7 +53,7 @@ bool FakeSocket::readable() const {
     case State::fresh: return true;
     case State::listening: return !backlog.empty();
     case State::connecting: return false;
-    case State::connected: return !inbox.empty() || ended || error != 0;
+    case State::connected: return !inbox.empty() || ended;
   }
   return false;
 }
@@ -63,7 +63,7 @@ bool FakeSocket::writable() const {
     case State::fresh: return true;
     case State::listening: return false;
     case State::connecting: return false;
-    case State::connected: return error != 0 || shut || gone() || room() > 0;
+    case State::connected: return shut || gone() || room() > 0;
   }
   return false;
 }

@@ -21,15 +21,6 @@ namespace detail {
 
 class CoroAccess;
 
-/// Marks the body as entered, when the first resume really reaches it.
-struct InitialSuspend {
-  explicit InitialSuspend(PromiseBase& its_promise) noexcept : promise(its_promise) {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) const noexcept {}
-  void await_resume() const noexcept { promise.entered = true; }
-  PromiseBase& promise;
-};
-
 /// Hands the parent to the trampoline, unless the parent is on the stack below and looks by itself.
 struct FinalSuspend {
   bool await_ready() const noexcept { return false; }
@@ -44,12 +35,12 @@ struct FinalSuspend {
 
 template <class T>
 struct CoroPromise : PromiseBase {
-  Coro<T> get_return_object() noexcept;
-  InitialSuspend initial_suspend() noexcept { return InitialSuspend(*this); }
+  Coro<T> get_return_object();
+  std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalSuspend final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
   template <class U = T>
-    requires std::is_constructible_v<T, U&&>
+    requires std::is_convertible_v<U&&, T>
   void return_value(U&& value) {
     outcome.set_value(std::forward<U>(value));
   }
@@ -58,8 +49,8 @@ struct CoroPromise : PromiseBase {
 
 template <>
 struct CoroPromise<void> : PromiseBase {
-  Coro<void> get_return_object() noexcept;
-  InitialSuspend initial_suspend() noexcept { return InitialSuspend(*this); }
+  Coro<void> get_return_object();
+  std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalSuspend final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
   void return_void() { outcome.set_value(); }
@@ -72,15 +63,17 @@ struct CoroPromise<void> : PromiseBase {
 ///
 /// Shape     Coro<int> f(StreamReader reader) { … co_return 1; }   int n = co_await f(reader);
 ///           Parameters are taken by value: they live in the frame. Coro<> returns nothing. T is an object type.
-/// Errors    co_await rethrows what the body threw.
-///           RuntimeError  the compiler dropped the body. g++ 12 does that, silently, to a coroutine that declares no
-///           local variable and whose first co_await stands in a condition; declare one, or put the declaration into
-///           the condition: while (auto line = co_await reader.next_line()).
+/// Errors    co_await rethrows what the body threw. RuntimeError "cannot reuse already awaited
+///           coroutine", "coroutine is being awaited already".
+///           Calling the coroutine throws RuntimeError where the compiler would drop its body.
+///           g++ 12 does that, without a warning, to a coroutine that declares no local variable
+///           and has a co_await in a condition; declare one, or put the declaration into the
+///           condition: while (auto line = co_await reader.next_line()).
 /// Threads   The loop's thread. Awaited by coroutines of this type only.
 /// Lifetime  Move-only; owns its frame. Destroyed before it has finished, it takes what it awaits with it.
 /// Cost      One frame from the pool. Awaiting it is a call, no pass of the loop: 32 deep on the stack, further calls
 ///           through the task's trampoline, so recursion of any depth uses a bounded stack.
-/// Source    CPython coroutines; design in docs/adr/0012-trampoline.md.
+/// Source    CPython coroutines; design in docs/adr/0008-trampoline.md.
 template <class T = void>
 class [[nodiscard]] Coro : private detail::CoroOwner {
   static_assert(std::is_void_v<T> || std::is_object_v<T>, "a Coro returns a value: return a pointer, not a reference");
@@ -108,16 +101,11 @@ class [[nodiscard]] Coro : private detail::CoroOwner {
 
     template <detail::WeirPromise P>
     bool await_suspend(std::coroutine_handle<P> parent) {
-      if (promise_ == nullptr || promise_->parent != nullptr || promise_->entered) {
-        throw RuntimeError("cannot reuse already awaited coroutine");
-      }
+      detail::PromiseBase::claim(promise_);
       return detail::current_task->start_child(*promise_, parent.promise());
     }
 
-    T await_resume() {
-      if (!promise_->entered) [[unlikely]] std::rethrow_exception(detail::dropped_body_error());
-      return std::move(promise_->outcome).value();
-    }
+    T await_resume() { return std::move(promise_->outcome).value(); }
 
    private:
     promise_type* promise_;
@@ -146,9 +134,10 @@ namespace detail {
 /// What tasks may do with a Coro: look at its promise, and destroy its frame before the Coro itself goes.
 class CoroAccess {
  public:
+  /// Null if it was moved from.
   template <class T>
-  static CoroPromise<T>& promise(Coro<T>& coro) noexcept {
-    return *coro.typed();
+  static CoroPromise<T>* promise(Coro<T>& coro) noexcept {
+    return coro.typed();
   }
   template <class T>
   static void destroy(Coro<T>& coro) noexcept {
@@ -157,12 +146,12 @@ class CoroAccess {
 };
 
 template <class T>
-Coro<T> CoroPromise<T>::get_return_object() noexcept {
-  self = std::coroutine_handle<CoroPromise>::from_promise(*this);
+Coro<T> CoroPromise<T>::get_return_object() {
+  found_at(std::coroutine_handle<CoroPromise>::from_promise(*this));
   return Coro<T>(*this);
 }
-inline Coro<void> CoroPromise<void>::get_return_object() noexcept {
-  self = std::coroutine_handle<CoroPromise>::from_promise(*this);
+inline Coro<void> CoroPromise<void>::get_return_object() {
+  found_at(std::coroutine_handle<CoroPromise>::from_promise(*this));
   return Coro<void>(*this);
 }
 

@@ -4,26 +4,42 @@
 namespace weir::detail {
 namespace {
 
+DoneCallbackNode& node_of(Runnable& runnable) {
+  return static_cast<DoneCallbackNode&>(static_cast<FutureWaiter&>(runnable));
+}
+
+/// It has had its turn, or will have none. What the callback holds goes first, then the future.
+void finish(DoneCallbackNode& node) {
+  node.callback.reset();
+  node.future = {};
+  node.release();
+}
+
+void run_callback(Runnable& runnable) {
+  DoneCallbackNode& node = node_of(runnable);
+  struct Finish {
+    DoneCallbackNode& its_node;
+    ~Finish() { finish(its_node); }
+  } at_the_end{node};
+  try {
+    node.callback();
+  } catch (const KeyboardInterrupt&) {
+    throw;
+  } catch (...) {
+    const std::string text = node.future->describe();
+    node.future->loop().call_exception_handler(
+        ExceptionContext("Exception in callback of " + text, std::current_exception())
+            .with("future", text));
+  }
+}
+
 const RunnableKind done_callback_kind = {
-    [](Runnable& runnable) {
-      auto& node = static_cast<DoneCallbackNode&>(static_cast<FutureWaiter&>(runnable));
-      const Ref<DoneCallbackNode> keep(&node);
-      node.release();  // The ready queue's reference.
-      try {
-        node.callback();
-      } catch (const KeyboardInterrupt&) {
-        throw;
-      } catch (...) {
-        node.future->loop().call_exception_handler(
-            ExceptionContext("Exception in callback of " + node.future->describe(), std::current_exception())
-                .with("future", node.future->describe()));
-      }
-      node.callback.reset();
-    },
+    run_callback,
     [](const Runnable& runnable) {
-      const auto& node = static_cast<const DoneCallbackNode&>(static_cast<const FutureWaiter&>(runnable));
-      return "<done callback of " + node.future->describe() + ">";
-    }};
+      const auto& waiter = static_cast<const FutureWaiter&>(runnable);
+      return "<done callback of " + waiter.future->describe() + ">";
+    },
+    [](Runnable& runnable) { finish(node_of(runnable)); }};
 
 FutureWait& wait_of(Parked& parked) { return static_cast<FutureWait&>(parked); }
 
@@ -32,40 +48,68 @@ const RunnableKind wake_kind = {
       static_cast<FutureWait&>(static_cast<FutureWaiter&>(runnable)).task->step();
     },
     [](const Runnable& runnable) {
-      return static_cast<const FutureWait&>(static_cast<const FutureWaiter&>(runnable)).task->describe_task();
+      return static_cast<const FutureWait&>(static_cast<const FutureWaiter&>(runnable))
+          .task->describe_task();
     }};
 
-const Parked::Kind wait_kind = {
-    [](Parked& parked, const std::string& message) { return wait_of(parked).future.cancel(message); },
-    [](Parked& parked) noexcept {
-      FutureWait& wait = wait_of(parked);
-      wait.unlink();
-      if (wait.position != 0) wait.future.token->loop->ready().remove(wait);
-    }};
+/// Stops waiting, and wakes the task. False if it is woken already.
+bool leave_future(Parked& parked, const std::string&) {
+  FutureWait& wait = wait_of(parked);
+  if (wait.position != 0) return false;
+  wait.future->loop().ready().push(wait);
+  wait.unlink();
+  wait.cancelled = true;
+  return true;
+}
+
+/// Cancels the future, which wakes the task when that is done. Tasks that wait for each other would
+/// never be: there, the one whose wait closes the ring leaves it.
+bool cancel_future(Parked& parked, const std::string& message) {
+  FutureBase& future = *wait_of(parked).future;
+  TaskBase* task = future.task();
+  return task != nullptr && task->hears_of_cancel() ? leave_future(parked, message)
+                                                    : future.cancel(message);
+}
+
+void forget_wait(Parked& parked) noexcept {
+  FutureWait& wait = wait_of(parked);
+  wait.unlink();
+  if (wait.position != 0) wait.future->token->loop->ready().remove(wait);
+}
+
+const Parked::Kind cancelling_kind = {
+    cancel_future, forget_wait,
+    [](Parked& parked) noexcept { return wait_of(parked).future->task(); }};
+const Parked::Kind leaving_kind = {leave_future, forget_wait};
 
 }  // namespace
 
-DoneCallbackNode::DoneCallbackNode(FutureBase& its_future, Callback its_callback)
-    : FutureWaiter(done_callback_kind), future(&its_future), callback(std::move(its_callback)) {}
+DoneCallbackNode::DoneCallbackNode(const FutureBase& its_home, Callback its_callback)
+    : FutureWaiter(done_callback_kind), home(&its_home), callback(std::move(its_callback)) {}
 
-FutureWait::FutureWait(FutureBase& its_future) noexcept
-    : FutureWaiter(wake_kind), Parked(wait_kind), future(its_future) {}
+FutureWait::FutureWait(FutureBase& its_future, OnCancel on_cancel) noexcept
+    : FutureWaiter(wake_kind),
+      Parked(on_cancel == OnCancel::cancel_future ? cancelling_kind : leaving_kind) {
+  future = Ref<FutureBase>(&its_future);
+}
 
 void FutureWait::park(PromiseBase& promise) {
   TaskBase& awaiting = *current_task;
-  if (&future == &awaiting.future()) {
+  if (future.get() == &awaiting.future()) {
     throw RuntimeError("Task cannot await on itself: " + awaiting.describe_task());
   }
-  if (future.token != awaiting.future().token) {
-    throw RuntimeError("Task " + awaiting.describe_task() + " got " + future.describe() +
+  if (future->token != awaiting.future().token) {
+    throw RuntimeError("Task " + awaiting.describe_task() + " got " + future->describe() +
                        " attached to a different loop");
   }
-  future.add_waiter(*this);
+  future->add_waiter(*this);
   awaiting.park(*this, promise);
 }
 
 void FutureWait::check() const {
-  if (cancelled && future.status != FutureBase::Status::cancelled) throw CancelledError(task->cancel_text());
+  if (cancelled && future->status != FutureBase::Status::cancelled) {
+    throw CancelledError(task->cancel_text());
+  }
 }
 
 }  // namespace weir::detail

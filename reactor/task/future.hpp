@@ -29,6 +29,27 @@ namespace detail {
 template <class T>
 struct FutureState : FutureBase {
   using FutureBase::FutureBase;
+
+  /// The value, or throws what result() throws.
+  const Stored<T>& checked_value() {
+    check_result();
+    if (!value) throw InvalidStateError("Result was already taken: it can only be moved, once.");
+    return *value;
+  }
+  /// What an await gets: a copy; of what can only be moved the value itself, once.
+  T take_value() {
+    checked_value();
+    if constexpr (std::is_void_v<T>) {
+      return;
+    } else if constexpr (std::is_copy_constructible_v<T>) {
+      return *value;
+    } else {
+      T taken = std::move(*value);
+      value.reset();
+      return taken;
+    }
+  }
+
   std::optional<Stored<T>> value;
 };
 
@@ -40,23 +61,48 @@ struct PlainFutureState final : FutureState<T> {
   explicit PlainFutureState(EventLoop& loop) : FutureState<T>(loop, future_kind) {}
 };
 
-/// A done callback. Held by the future until it runs, and by the DoneCallback token.
+/// A done callback. Counted by what it stands in, the future or the ready queue, and by the
+/// DoneCallback token.
 struct DoneCallbackNode final : FutureWaiter, Counted<DoneCallbackNode> {
-  DoneCallbackNode(FutureBase& its_future, Callback its_callback);
+  DoneCallbackNode(const FutureBase& its_home, Callback its_callback);
   void destroy() noexcept { delete this; }
 
-  Ref<FutureBase> future;
+  const FutureBase* home;  // Whose list it was put in; only compared.
   Callback callback;
 };
 
 /// A task that awaits a future. Lives in the awaiter, in the coroutine's frame.
 struct FutureWait final : FutureWaiter, Parked {
-  explicit FutureWait(FutureBase& its_future) noexcept;
-  void park(PromiseBase& waiter);
-  /// Throws if the wait, or the future, was cancelled.
-  void check() const;
+  /// What cancelling the waiting task does to the future.
+  enum class OnCancel { cancel_future, leave_future };
 
-  FutureBase& future;
+  explicit FutureWait(FutureBase& its_future, OnCancel on_cancel = OnCancel::cancel_future) noexcept;
+  void park(PromiseBase& waiter);
+  /// Throws CancelledError if the wait was cancelled, unless the future was and will throw its own.
+  void check() const;
+};
+
+/// Awaits only that a future is done: does not look at its result. Cancelling the task ends the
+/// wait at once, and leaves the future alone.
+class UntilDone {
+ public:
+  explicit UntilDone(FutureBase& future) noexcept
+      : wait_(future, FutureWait::OnCancel::leave_future) {}
+  UntilDone(const UntilDone&) = delete;
+  UntilDone& operator=(const UntilDone&) = delete;
+  ~UntilDone() = default;
+
+  bool await_ready() const noexcept { return wait_.future->done(); }
+  template <WeirPromise P>
+  void await_suspend(std::coroutine_handle<P> waiter) {
+    wait_.park(waiter.promise());
+  }
+  void await_resume() const {
+    if (wait_.cancelled) throw CancelledError(wait_.task->cancel_text());
+  }
+
+ private:
+  FutureWait wait_;
 };
 
 }  // namespace detail
@@ -78,6 +124,7 @@ class DoneCallback {
 /// Shape     Future<int> f = loop.create_future<int>();  f.set_result(1);  int n = co_await f;
 /// Errors    result()       InvalidStateError "Result is not set.", what set_exception() was given, CancelledError.
 ///           set_…()        InvalidStateError "invalid state" unless pending; RuntimeError on a task.
+///           set_exception  ValueError "invalid exception object" for a null pointer.
 ///           co_await       as result(); RuntimeError when the future belongs to another loop.
 /// Threads   The loop's thread.
 /// Lifetime  Counted. An exception that nobody fetched goes to the loop's exception handler when the last handle does.
@@ -95,7 +142,7 @@ class Future {
 
   /// The value. Awaiting is what coroutines do; this is for callbacks and tests.
   auto result() const -> std::conditional_t<std::is_void_v<T>, void, std::add_lvalue_reference_t<const T>> {
-    state_->check_result();
+    state_->checked_value();
     if constexpr (!std::is_void_v<T>) return *state_->value;
   }
   /// The exception or null; throws as result() does while pending, or when cancelled.
@@ -110,6 +157,7 @@ class Future {
   }
   void set_exception(std::exception_ptr error) const {
     refuse_on_task("Task does not support set_exception operation");
+    if (!error) throw ValueError("invalid exception object");
     state_->require_pending();
     state_->settle_exception(std::move(error));
   }
@@ -129,7 +177,7 @@ class Future {
         *state_, Callback([callback = std::move(callback), state = state_.get()]() mutable { callback(Future(state)); }));
     const DoneCallback token(node);
     state_->add_waiter(*node);
-    node->add_ref();  // The future's, or the ready queue's.
+    node->add_ref();  // The future's list's, or the ready queue's.
     return token;
   }
   /// True if the callback was still waiting for the future to be done.
@@ -141,34 +189,25 @@ class Future {
 
   class Awaiter {
    public:
-    explicit Awaiter(detail::FutureState<T>& state) noexcept : state_(state), wait_(state) {}
+    explicit Awaiter(detail::FutureState<T>& state) noexcept : wait_(state) {}
     Awaiter(const Awaiter&) = delete;
     Awaiter& operator=(const Awaiter&) = delete;
     ~Awaiter() = default;
 
-    bool await_ready() const noexcept { return state_.done(); }
+    bool await_ready() const noexcept { return wait_.future->done(); }
     template <detail::WeirPromise P>
     void await_suspend(std::coroutine_handle<P> waiter) {
       wait_.park(waiter.promise());
     }
     T await_resume() {
       wait_.check();
-      state_.check_result();
-      if constexpr (std::is_copy_constructible_v<detail::Stored<T>>) {
-        if constexpr (!std::is_void_v<T>) return *state_.value;
-      } else {
-        if (!state_.value) throw InvalidStateError("Result was already taken: it can only be moved, once.");
-        T taken = std::move(*state_.value);
-        state_.value.reset();
-        return taken;
-      }
+      return static_cast<detail::FutureState<T>&>(*wait_.future).take_value();
     }
 
    private:
-    detail::FutureState<T>& state_;
     detail::FutureWait wait_;
   };
-  /// The future must outlive the wait: a local, a parameter or a temporary of the awaiting expression does.
+  /// The wait keeps the future alive; the handle may go.
   Awaiter operator co_await() const noexcept { return Awaiter(*state_); }
 
   detail::FutureState<T>& state() const noexcept { return *state_; }
@@ -182,7 +221,7 @@ class Future {
 
 template <class T>
 bool Future<T>::remove_done_callback(const DoneCallback& token) const {
-  if (!token.node_ || token.node_->future.get() != state_.get() || !token.node_->linked()) return false;
+  if (!token.node_ || token.node_->home != state_.get() || !token.node_->linked()) return false;
   token.node_->unlink();
   token.node_->release();
   return true;

@@ -7,10 +7,18 @@
 
 namespace weir::detail {
 
-FutureBase::~FutureBase() {
-  if (!exception_unseen) return;
-  ExceptionContext context = ExceptionContext(std::string(kind->name) + " exception was never retrieved", error)
-                                 .with("future", describe());
+void FutureBase::destroy() noexcept {
+  if (exception_unseen) report_unseen();
+  while (FutureWaiter* waiter = waiters.pop_front()) {
+    if (waiter->kind->drop != nullptr) waiter->kind->drop(*waiter);
+  }
+  kind->destroy(*this);
+}
+
+void FutureBase::report_unseen() {
+  const ExceptionContext context =
+      ExceptionContext(std::string(kind->name) + " exception was never retrieved", error)
+          .with("future", describe());
   if (token->loop != nullptr) {
     token->loop->call_exception_handler(context);
   } else {
@@ -21,14 +29,19 @@ FutureBase::~FutureBase() {
 void FutureBase::add_waiter(FutureWaiter& waiter) {
   if (!done()) return waiters.push_back(waiter);
   loop().check_closed();
-  loop().ready().push(waiter);
+  queue(waiter);
 }
 
 void FutureBase::settle(Status final_status) {
   status = final_status;
   if (waiters.empty()) return;
   loop().check_closed();
-  while (FutureWaiter* waiter = waiters.pop_front()) loop().ready().push(*waiter);
+  while (FutureWaiter* waiter = waiters.pop_front()) queue(*waiter);
+}
+
+void FutureBase::queue(FutureWaiter& waiter) {
+  loop().ready().push(waiter);
+  waiter.future = Ref<FutureBase>(this);
 }
 
 void FutureBase::settle_exception(std::exception_ptr its_error) {
@@ -71,11 +84,13 @@ EventLoop& FutureBase::loop() const {
 std::string FutureBase::describe() const {
   std::string text = std::string("<") + kind->name;
   switch (status) {
-    case Status::pending: return text + " pending>";
-    case Status::cancelled: return text + " cancelled>";
-    case Status::finished: break;
+    case Status::pending: text += " pending"; break;
+    case Status::cancelled: text += " cancelled"; break;
+    case Status::finished: text += " finished"; break;
   }
-  return text + " finished" + (error ? " exception=" + weir::describe(error) : std::string()) + ">";
+  if (kind->attributes != nullptr) text += kind->attributes(*this);
+  if (error) text += " exception=" + weir::describe(error);
+  return text + ">";
 }
 
 bool cancel_plain_future(FutureBase& future, const std::string& message) { return future.settle_cancelled(message); }

@@ -13,35 +13,47 @@
 
 namespace weir::detail {
 
-/// One who hears when a future is done: a done callback, or a task that awaits it. Queued in the order they came.
+struct FutureBase;
+class TaskBase;
+
+/// One who hears when a future is done: a done callback, or a task that awaits it. In the future's
+/// list until then; afterwards, in the order they came, in the ready queue.
 struct FutureWaiter : ListLink, Runnable {
   explicit FutureWaiter(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}
-};
 
-struct FutureBase;
+  /// Keeps the future while the waiter is in the ready queue. In its list, a task's wait keeps it
+  /// too; a callback does not, for it is the future that keeps the callback.
+  Ref<FutureBase> future;
+};
 
 /// What differs between a future and a task.
 struct FutureKind {
   const char* name;
   bool (*cancel)(FutureBase&, const std::string& message);
   void (*destroy)(FutureBase&) noexcept;
+  /// The task that the future is. None for a plain future.
+  TaskBase* (*task)(FutureBase&) noexcept = nullptr;
+  /// What describe() says besides the state: " name='Task-1'".
+  std::string (*attributes)(const FutureBase&) = nullptr;
 };
 
 /// The state behind Future<T> and Task<T> that does not depend on T: pending → finished | cancelled, one way.
 ///
 /// Threads   The loop's thread.
-/// Lifetime  Counted. When the last reference goes, an exception that nobody fetched is reported.
+/// Lifetime  Counted. When the last reference goes, an exception that nobody fetched is reported,
+///           and the callbacks that never had their turn go with it.
 struct FutureBase : Counted<FutureBase> {
   enum class Status : std::uint8_t { pending, finished, cancelled };
 
   FutureBase(EventLoop& loop, const FutureKind& its_kind) : token(loop.token()), kind(&its_kind) {}
   FutureBase(const FutureBase&) = delete;
   FutureBase& operator=(const FutureBase&) = delete;
-  ~FutureBase();
+  ~FutureBase() = default;
 
-  void destroy() noexcept { kind->destroy(*this); }
+  void destroy() noexcept;
   bool done() const noexcept { return status != Status::pending; }
   bool cancel(const std::string& message) { return kind->cancel(*this, message); }
+  TaskBase* task() noexcept { return kind->task != nullptr ? kind->task(*this) : nullptr; }
 
   /// Adds one who hears of the end; queued at once if that has come.
   void add_waiter(FutureWaiter& waiter);
@@ -59,6 +71,10 @@ struct FutureBase : Counted<FutureBase> {
   /// The loop, or RuntimeError "Event loop is closed" once it is gone.
   EventLoop& loop() const;
   std::string describe() const;
+  /// What the caller throws now may be this future's own exception: then it has been heard.
+  void seen_if_thrown(const std::exception_ptr& thrown) noexcept {
+    if (error == thrown) exception_unseen = false;
+  }
 
   Ref<LoopToken> token;
   const FutureKind* kind;
@@ -67,6 +83,10 @@ struct FutureBase : Counted<FutureBase> {
   IntrusiveList<FutureWaiter> waiters;
   Status status = Status::pending;
   bool exception_unseen = false;
+
+ private:
+  void report_unseen();
+  void queue(FutureWaiter& waiter);
 };
 
 /// The cancel of a plain future.

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -13,9 +14,20 @@
 namespace weir::detail {
 
 struct CoroOwner;
+struct PromiseBase;
 class TaskBase;
 
-/// The part of every Coro's promise that does not depend on its type: who waits for it, and how far it got.
+/// The memory of the frame that is being made on this thread: operator new leaves it for
+/// get_return_object(), which takes it.
+extern constinit thread_local void* frame_in_the_making;
+
+/// Throws RuntimeError that says which shape of code the compiler dropped, and what to write.
+[[noreturn]] void throw_dropped_body();
+/// Throws RuntimeError, in Python's words: `promise` is null (moved from), or was started before.
+[[noreturn]] void throw_already_awaited(const PromiseBase* promise);
+
+/// The part of every Coro's promise that does not depend on its type: who waits for it, and how far
+/// it got.
 struct PromiseBase {
   PromiseBase() = default;
   PromiseBase(const PromiseBase&) = delete;
@@ -23,12 +35,32 @@ struct PromiseBase {
 
   std::coroutine_handle<> self;
   PromiseBase* parent = nullptr;  // The coroutine that awaits this one; null for a task's outermost.
-  CoroOwner* owner = nullptr;     // The object whose destructor would destroy the frame.
-  bool entered = false;           // The body ran. g++ 12 drops some bodies silently: see Coro.
-  bool finished = false;          // At the final suspension point. done() means less: gcc sets it at co_return.
-  bool started_inline = false;    // Its parent's await_suspend is still on the stack.
+  CoroOwner* owner = nullptr;   // The object whose destructor would destroy the frame.
+  bool started = false;         // Awaited, or given to a task.
+  bool finished = false;        // At the final suspension point; done() is true at co_return already.
+  bool started_inline = false;  // Its parent's await_suspend is still on the stack.
 
-  static void* operator new(std::size_t bytes) { return pool_allocate(bytes); }
+  /// Whoever starts it says so first; nobody can a second time.
+  static void claim(PromiseBase* promise) {
+    if (promise == nullptr || promise->started) [[unlikely]] throw_already_awaited(promise);
+    promise->started = true;
+  }
+
+  /// Keeps the handle, or throws if the frame is not where the handle says. g++ 12 lays out some
+  /// frames with a field before what the handle points to; resuming such a frame reads its state
+  /// from behind its memory, and most often skips the body. Told apart by where operator new put
+  /// the frame: never inside another live one, and always at the start of its own. What comes
+  /// between the two, copying the parameters, may make other frames; then there is no check.
+  void found_at(std::coroutine_handle<> handle) {
+    const auto memory = reinterpret_cast<std::uintptr_t>(std::exchange(frame_in_the_making, nullptr));
+    const auto address = reinterpret_cast<std::uintptr_t>(handle.address());
+    if (address > memory && address - memory < sizeof(PromiseBase)) [[unlikely]] throw_dropped_body();
+    self = handle;
+  }
+
+  static void* operator new(std::size_t bytes) {
+    return frame_in_the_making = pool_allocate(bytes);
+  }
   static void operator delete(void* frame, std::size_t bytes) noexcept { pool_free(frame, bytes); }
 };
 
@@ -49,6 +81,8 @@ struct Parked {
     bool (*cancel)(Parked&, const std::string& message);
     /// Takes the node out of everything that could still touch it; nobody will be resumed.
     void (*forget)(Parked&) noexcept;
+    /// The task that is waited for, and cancelled in this one's place; null if there is none.
+    TaskBase* (*awaited_task)(Parked&) noexcept = nullptr;
   };
   explicit Parked(const Kind& its_kind) noexcept : kind(&its_kind) {}
 

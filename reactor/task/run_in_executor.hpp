@@ -17,84 +17,125 @@ namespace weir {
 
 namespace detail {
 
+template <class T>
+struct JobReceiver;
+
+/// What the two sides of a job share.
+template <class T>
+struct JobLink {
+  JobReceiver<T>* receiver = nullptr;  // Read and written on the loop's thread alone.
+  std::atomic<bool> cancelled = false;
+};
+
 /// The loop's side of a job that runs on a thread: the future, which never leaves the loop's thread.
 template <class T>
 struct JobReceiver final : Owned {
   static constexpr Owned::Kind owned_kind = {
       [](Owned& owned) { static_cast<JobReceiver&>(owned).future.cancel(); },
       [](Owned& owned) { delete static_cast<JobReceiver*>(&owned); }};
-  explicit JobReceiver(Future<T> its_future) : Owned(owned_kind), future(std::move(its_future)) {}
-  ~JobReceiver() {
-    if (back != nullptr) *back = nullptr;
+
+  JobReceiver(Future<T> its_future, std::shared_ptr<JobLink<T>> its_link)
+      : Owned(owned_kind), future(std::move(its_future)), link(std::move(its_link)) {
+    link->receiver = this;
   }
+  ~JobReceiver() { link->receiver = nullptr; }
 
   void receive(Outcome<T>&& outcome) {
     if (future.done()) return;  // Cancelled meanwhile.
     if (outcome.exception()) return future.set_exception(outcome.exception());
-    if constexpr (std::is_void_v<T>) {
-      future.set_result();
-    } else {
-      future.set_result(std::move(outcome).value());
+    if (!outcome.has_value()) return static_cast<void>(future.cancel());  // Never run: dropped.
+    try {
+      if constexpr (std::is_void_v<T>) {
+        future.set_result();
+      } else {
+        future.set_result(std::move(outcome).value());
+      }
+    } catch (...) {
+      if (!future.done()) future.set_exception(std::current_exception());
     }
   }
 
   Future<T> future;
-  JobReceiver** back = nullptr;  // The thread's side; told when the loop ends first.
+  std::shared_ptr<JobLink<T>> link;
 };
 
-/// The thread's side: what to run and what came of it. `receiver` is read and written on the loop's thread alone.
+/// The thread's side: what to run, and what came of it. Travels to the thread and back, so that
+/// what the function holds is destroyed on the loop's thread, where it was made.
 template <class T, class F>
 struct Job {
   explicit Job(F its_function) : function(std::move(its_function)) {}
-  F function;
-  Outcome<T> outcome;
-  JobReceiver<T>* receiver = nullptr;
-  std::atomic<bool> cancelled = false;
-};
 
-template <class T, class F>
-void run_job(const std::shared_ptr<Job<T, F>>& job, const std::shared_ptr<Mailbox>& mailbox) noexcept {
-  if (!job->cancelled.load()) {
+  void run() noexcept {
     try {
       if constexpr (std::is_void_v<T>) {
-        job->function();
-        job->outcome.set_value();
+        function();
+        outcome.set_value();
       } else {
-        job->outcome.set_value(job->function());
+        outcome.set_value(function());
       }
     } catch (...) {
-      job->outcome.set_exception(std::current_exception());
+      outcome.set_exception(std::current_exception());
     }
   }
-  Callback deliver([job] {
-    if (job->receiver == nullptr) return;
-    job->receiver->receive(std::move(job->outcome));
-    delete job->receiver;
-  });
-  static_cast<void>(mailbox->post(deliver));  // Refused: the loop is closed, and the receiver gone.
-}
+
+  F function;
+  Outcome<T> outcome;
+};
+
+/// What the executor gets. Sends the job back when it has run, or when the executor drops it unrun.
+template <class T, class F>
+class JobTicket {
+ public:
+  JobTicket(F function, std::shared_ptr<JobLink<T>> link, std::shared_ptr<Mailbox> mailbox)
+      : job_(std::make_unique<Job<T, F>>(std::move(function))),
+        link_(std::move(link)),
+        mailbox_(std::move(mailbox)) {}
+  JobTicket(JobTicket&&) = default;
+  JobTicket& operator=(JobTicket&&) = delete;
+  ~JobTicket() {
+    if (job_) send_back();
+  }
+
+  void operator()() {
+    if (!link_->cancelled.load()) job_->run();
+    send_back();
+  }
+
+ private:
+  void send_back() noexcept {
+    Callback delivery([job = std::move(job_), link = link_] {
+      const std::unique_ptr<JobReceiver<T>> receiver(link->receiver);
+      if (receiver) receiver->receive(std::move(job->outcome));
+    });
+    static_cast<void>(mailbox_->post(delivery));  // Refused: the loop is closed, the receiver gone.
+  }
+
+  std::unique_ptr<Job<T, F>> job_;
+  std::shared_ptr<JobLink<T>> link_;
+  std::shared_ptr<Mailbox> mailbox_;
+};
 
 }  // namespace detail
 
 /// Runs `function` on a thread of `executor`.
 ///
-/// Errors    The future throws what the function threw. RuntimeError  the executor was shut down.
-/// Threads   Call it on the loop's thread. The function runs on another one: it must not touch loops or handles.
-/// Lifetime  Cancelling the future keeps a job that has not started from running; one that runs is not interrupted, and
-///           its result is dropped.
+/// Shape     What the function returns by reference arrives as a value.
+/// Errors    The future throws what the function threw; CancelledError if the executor drops the
+///           job unrun. RuntimeError  the executor was shut down, or has no thread to give.
+/// Threads   Call it on the loop's thread. The function runs on another one: it must not touch
+///           loops or handles. It is destroyed on the loop's thread, unless the loop is closed.
+/// Lifetime  Cancelling the future keeps a job that has not started from running; one that runs is
+///           not interrupted, and its result is dropped.
 template <class F>
 auto EventLoop::run_in_executor(Executor& executor, F function) {
   check_closed();
-  using T = std::invoke_result_t<F&>;
+  using T = std::remove_cvref_t<std::invoke_result_t<F&>>;
   Future<T> future(*this);
-  auto job = std::make_shared<detail::Job<T, F>>(std::move(function));
-  auto receiver = std::make_unique<detail::JobReceiver<T>>(future);
-  executor.submit(Callback([job, mailbox = mailbox_] { detail::run_job<T, F>(job, mailbox); }));
-  job->receiver = receiver.get();
-  receiver->back = &job->receiver;
-  own(*receiver.release());
-  future.add_done_callback([job](const Future<T>& done) {
-    if (done.cancelled()) job->cancelled.store(true);
+  auto link = std::make_shared<detail::JobLink<T>>();
+  executor.submit(Callback(detail::JobTicket<T, F>(std::move(function), link, mailbox_)));
+  own(*new detail::JobReceiver<T>(future, link));
+  future.add_done_callback([link](const Future<T>& done) {
+    if (done.cancelled()) link->cancelled.store(true);
   });
   return future;
 }

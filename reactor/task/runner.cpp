@@ -3,11 +3,53 @@
 
 #include <signal.h>
 
+#include <list>
 #include <vector>
 
 namespace weir::detail {
+namespace {
+
+bool is_default(Kernel& kernel, int signal_number) {
+  struct sigaction now {};
+  if (kernel.signal_action(signal_number, nullptr, &now) != 0) return false;
+  return (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
+}
+
+void report_failures(EventLoop& loop, const std::vector<Ref<FutureBase>>& tasks) {
+  for (const auto& task : tasks) {
+    if (!task->exception_unseen) continue;
+    task->exception_unseen = false;
+    loop.call_exception_handler(
+        ExceptionContext("unhandled exception during asyncio.run() shutdown", task->error)
+            .with("task", task->describe()));
+  }
+}
+
+/// Runs until every task that there is now has ended, cancelled.
+void cancel_all_tasks(EventLoop& loop) {
+  std::vector<Ref<FutureBase>> tasks;
+  loop.owned().for_each([&](const Owned& owned) {
+    if (const TaskBase* task = TaskBase::from(owned)) tasks.emplace_back(&task->future());
+  });
+  std::size_t left = tasks.size();
+  std::list<StopWhenDone> stoppers;  // A list: they stay where they are.
+  for (const auto& task : tasks) {
+    task->cancel({});
+    task->add_waiter(stoppers.emplace_back(loop, left));
+  }
+  try {
+    while (left > 0) loop.run_forever();
+  } catch (...) {
+    for (const auto& task : tasks) task->seen_if_thrown(std::current_exception());
+    throw;
+  }
+  report_failures(loop, tasks);
+}
+
+}  // namespace
 
 InterruptScope::InterruptScope(EventLoop& loop, TaskBase& main) : loop_(loop) {
+  if (!is_default(loop.kernel(), SIGINT)) return;
   try {
     loop_.add_signal_handler(SIGINT, [this, &main] {
       interrupted_ = true;
@@ -23,44 +65,19 @@ InterruptScope::~InterruptScope() {
   if (installed_) loop_.remove_signal_handler(SIGINT);
 }
 
-void cancel_all_tasks(EventLoop& loop) {
-  std::vector<Ref<FutureBase>> tasks;
-  loop.owned().for_each([&](const Owned& owned) {
-    if (const TaskBase* task = TaskBase::from(owned)) tasks.emplace_back(&task->future());
-  });
-  if (tasks.empty()) return;
-  for (const auto& task : tasks) task->cancel({});
-  struct Countdown final : FutureWaiter {
-    explicit Countdown(const RunnableKind& its_kind) noexcept : FutureWaiter(its_kind) {}
-    std::size_t* left = nullptr;
-    EventLoop* loop = nullptr;
-  };
-  static constexpr RunnableKind countdown_kind = {
-      [](Runnable& runnable) {
-        auto& countdown = static_cast<Countdown&>(static_cast<FutureWaiter&>(runnable));
-        if (--*countdown.left == 0) countdown.loop->stop();
-      },
-      [](const Runnable&) { return std::string("<end of a task>"); }};
-  std::size_t left = tasks.size();
-  std::vector<std::unique_ptr<Countdown>> waiters;
-  for (const auto& task : tasks) {
-    auto& waiter = *waiters.emplace_back(std::make_unique<Countdown>(countdown_kind));
-    waiter.left = &left;
-    waiter.loop = &loop;
-    task->add_waiter(waiter);
+void shut_down(EventLoop& loop) {
+  try {
+    cancel_all_tasks(loop);
+  } catch (...) {
+    loop.close();
+    throw;
   }
-  while (left > 0) loop.run_forever();
-  for (const auto& task : tasks) {
-    if (task->status != FutureBase::Status::finished || !task->error) continue;
-    task->exception_unseen = false;
-    loop.call_exception_handler(
-        ExceptionContext("unhandled exception during asyncio.run() shutdown", task->error)
-            .with("task", task->describe()));
-  }
+  loop.close();
 }
 
 void refuse_inside_a_loop() {
-  if (running_loop != nullptr) throw RuntimeError("asyncio.run() cannot be called from a running event loop");
+  if (running_loop == nullptr) return;
+  throw RuntimeError("asyncio.run() cannot be called from a running event loop");
 }
 
 }  // namespace weir::detail

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
+#include <exception>
 #include <type_traits>
 #include <utility>
 
@@ -17,6 +17,7 @@ namespace weir {
 namespace detail {
 
 /// The first SIGINT cancels the main task; the second one finds the default disposition, and kills.
+/// Only while SIGINT has that disposition: a program's own handler, or its wish to ignore it, stays.
 class InterruptScope {
  public:
   InterruptScope(EventLoop& loop, TaskBase& main);
@@ -31,8 +32,9 @@ class InterruptScope {
   bool interrupted_ = false;
 };
 
-/// Cancels every task of the loop, runs until they have ended, and reports those that failed.
-void cancel_all_tasks(EventLoop& loop);
+/// Cancels every task of the loop, runs until they have ended, reports those that failed, and closes
+/// the loop. The loop is closed also when this throws: KeyboardInterrupt out of a task, OSError.
+void shut_down(EventLoop& loop);
 /// RuntimeError if a loop runs on this thread.
 void refuse_inside_a_loop();
 
@@ -43,8 +45,7 @@ using RunResult = std::conditional_t<std::is_void_v<T>, int, T>;
 template <class T>
 RunResult<T> run_main(EventLoop& loop, Coro<T> main) {
   const Task<T> task = loop.create_task(std::move(main));
-  std::optional<InterruptScope> interrupt;
-  interrupt.emplace(loop, static_cast<TaskState<T>&>(task.state()));
+  InterruptScope interrupt(loop, *task.state().task());
   constexpr int interrupted_exit_code = 130;  // 128 + SIGINT, as shells report it.
   try {
     if constexpr (std::is_void_v<T>) {
@@ -54,7 +55,7 @@ RunResult<T> run_main(EventLoop& loop, Coro<T> main) {
       return loop.run_until_complete(task);
     }
   } catch (const CancelledError&) {
-    if (!interrupt->interrupted()) throw;
+    if (!interrupt.interrupted()) throw;
     if constexpr (std::is_same_v<RunResult<T>, int>) {
       return interrupted_exit_code;
     } else {
@@ -69,9 +70,12 @@ RunResult<T> run_main(EventLoop& loop, Coro<T> main) {
 ///
 /// Shape     int main() { return weir::run(serve()); }
 ///           A Coro<int> gives its value, a Coro<> gives 0, others give their value.
-/// Errors    Rethrows what `main` threw. RuntimeError "asyncio.run() cannot be called from a running event loop".
-///           The first SIGINT cancels `main`; if it then ends cancelled, run returns 130 (for other types it throws
-///           KeyboardInterrupt). A second SIGINT kills the process.
+/// Errors    Rethrows what `main` threw; if nothing, what running the leftovers to their end threw:
+///           KeyboardInterrupt, OSError. RuntimeError "asyncio.run() cannot be called from a running
+///           event loop".
+///           The first SIGINT cancels `main`; if it then ends cancelled, run returns 130 (for other
+///           types it throws KeyboardInterrupt). A second SIGINT kills the process. SIGINT is left
+///           alone if the program handles or ignores it.
 /// Threads   Any; SIGINT is served by the loop that asked for it first.
 /// Lifetime  Tasks that are left are cancelled and waited for; threads of the default executor too.
 /// Source    CPython 3.13 runners.py run.
@@ -79,14 +83,18 @@ template <class T>
 detail::RunResult<T> run(Coro<T> main, Kernel& kernel = Kernel::posix()) {
   detail::refuse_inside_a_loop();
   EventLoop loop(kernel);
-  struct Shutdown {
-    EventLoop& its_loop;
-    ~Shutdown() {
-      detail::cancel_all_tasks(its_loop);
-      its_loop.close();
-    }
-  } shutdown{loop};
-  return detail::run_main(loop, std::move(main));
+  Outcome<detail::RunResult<T>> outcome;
+  try {
+    outcome.set_value(detail::run_main(loop, std::move(main)));
+  } catch (...) {
+    outcome.set_exception(std::current_exception());
+  }
+  try {
+    detail::shut_down(loop);
+  } catch (...) {
+    if (!outcome.exception()) outcome.set_exception(std::current_exception());
+  }
+  return std::move(outcome).value();
 }
 
 }  // namespace weir

@@ -33,6 +33,7 @@ const Parked::Kind wait_kind = {
 SleepWait::SleepWait() noexcept : Timer(wake_kind), Parked(wait_kind) {}
 
 void SleepWait::park(Duration delay, PromiseBase& promise) {
+  if (armed() || position != 0) throw RuntimeError("coroutine is being awaited already");
   EventLoop& loop = current_task->future().loop();
   if (delay <= Duration::zero()) {
     loop.ready().push(*this);

@@ -20,7 +20,7 @@ struct SleepWait final : Timer, Parked {
 };
 }  // namespace detail
 
-/// What sleep() returns; await it once.
+/// What sleep() returns. Awaited again, it sleeps again; by two tasks at a time it cannot be.
 class [[nodiscard]] Sleep {
  public:
   explicit Sleep(Duration delay) noexcept : delay_(delay) {}
@@ -46,6 +46,7 @@ class [[nodiscard]] Sleep {
 ///
 /// Shape     co_await sleep(5ms);   co_await sleep(std::chrono::duration<double>(0.5));
 /// Errors    CancelledError, the timer gone. ValueError "Invalid delay: NaN (not a number)".
+///           RuntimeError "coroutine is being awaited already".
 /// Threads   In a task.
 /// Cost      No allocation: the timer lives in the coroutine's frame. O(log n) of the timers armed.
 /// Source    CPython 3.13 tasks.py sleep.

@@ -24,7 +24,11 @@ struct TaskState final : FutureState<T>, TaskBase {
       [](FutureBase& base, const std::string& message) {
         return static_cast<TaskState&>(base).request_cancel(message);
       },
-      [](FutureBase& base) noexcept { delete static_cast<TaskState*>(&base); }};
+      [](FutureBase& base) noexcept { delete static_cast<TaskState*>(&base); },
+      [](FutureBase& base) noexcept -> TaskBase* { return static_cast<TaskState*>(&base); },
+      [](const FutureBase& base) {
+        return static_cast<const TaskState&>(base).name_attribute();
+      }};
 
   TaskState(EventLoop& loop, Coro<T> its_coro, std::string its_name)
       : FutureState<T>(loop, future_kind),
@@ -36,19 +40,30 @@ struct TaskState final : FutureState<T>, TaskBase {
  private:
   static void finish(TaskBase& base, bool cancelled_itself) {
     auto& task = static_cast<TaskState&>(base);
-    Outcome<T> outcome = std::move(CoroAccess::promise(task.coro).outcome);
-    CoroAccess::destroy(task.coro);  // Before anybody hears of it: what its locals hold is free by then.
-    if (outcome.exception()) return task.settle_failed(outcome.exception());
+    const std::exception_ptr failure = task.fetch_outcome();
+    CoroAccess::destroy(task.coro);  // Before anybody hears of it: what it held is free by then.
+    if (failure) return task.settle_failed(failure);
     if (cancelled_itself) {
+      task.value.reset();
       task.settle_cancelled(std::string(task.cancel_message));
       return;
     }
-    if constexpr (std::is_void_v<T>) {
-      task.value.emplace();
-    } else {
-      task.value.emplace(std::move(outcome).value());
-    }
     task.settle(FutureBase::Status::finished);
+  }
+  /// Moves the coroutine's value here. What it threw instead, or its value did when it was moved.
+  std::exception_ptr fetch_outcome() noexcept {
+    Outcome<T>& outcome = CoroAccess::promise(coro)->outcome;
+    if (outcome.exception()) return outcome.exception();
+    try {
+      if constexpr (std::is_void_v<T>) {
+        this->value.emplace();
+      } else {
+        this->value.emplace(std::move(outcome).value());
+      }
+    } catch (...) {
+      return std::current_exception();
+    }
+    return nullptr;
   }
   static constexpr TaskBase::TaskKind task_kind = {
       finish, [](TaskBase& base) noexcept { CoroAccess::destroy(static_cast<TaskState&>(base).coro); }};
@@ -84,7 +99,6 @@ class Task : public Future<T> {
   /// "Task-1" and so on unless it was given one.
   const std::string& get_name() const { return task().name(); }
   void set_name(std::string name) const { task().set_name(std::move(name)); }
-  std::string repr() const { return task().describe_task(); }
 
  private:
   detail::TaskState<T>& task() const noexcept { return static_cast<detail::TaskState<T>&>(this->state()); }
@@ -98,10 +112,11 @@ auto EventLoop::create_task(Awaitable awaitable, std::string name) {
                 "its captures die with the closure; pass what it needs as parameters, which the frame keeps.");
   check_closed();
   auto coro = detail::as_coro(std::move(awaitable));
+  detail::PromiseBase::claim(detail::CoroAccess::promise(coro));
   using T = detail::AwaitResult<decltype(coro)>;
   auto* state = new detail::TaskState<T>(*this, std::move(coro), std::move(name));
   Task<T> task(state);
-  state->start(detail::CoroAccess::promise(state->coro));
+  state->start(*detail::CoroAccess::promise(state->coro));
   return task;
 }
 

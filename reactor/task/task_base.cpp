@@ -22,6 +22,7 @@ const Owned::Kind owned_kind = {[](Owned& owned) { static_cast<TaskBase&>(owned)
 }  // namespace
 
 constinit thread_local TaskBase* current_task = nullptr;
+constinit thread_local void* frame_in_the_making = nullptr;
 
 TaskBase::TaskBase(FutureBase& its_future, const TaskKind& its_kind, std::string its_name)
     : Owned(owned_kind),
@@ -57,18 +58,20 @@ void TaskBase::step() {
   if (Parked* woken = std::exchange(parked_, nullptr)) {
     next_ = woken->waiter;
     if (std::exchange(must_cancel_, false)) woken->cancelled = true;
-  } else if (must_cancel_) {  // Cancelled before its first step: the body never runs.
-    must_cancel_ = false;
-    end_cancelled();
-    return;
+  } else if (must_cancel_) {  // Cancelled before its first step, or stuck: nothing can throw in it.
+    return end_cancelled();
   }
   run_trampoline();
   if (outermost_->finished) return complete();
-  if (parked_ == nullptr) [[unlikely]] {
-    future_.loop().call_exception_handler(
-        ExceptionContext("Task got bad yield: it awaits something that is not weir's, and nothing will wake it")
-            .with("task", describe_task()));
-  }
+  if (parked_ == nullptr) [[unlikely]] report_bad_yield();
+}
+
+void TaskBase::report_bad_yield() {
+  stuck_ = true;
+  future_.loop().call_exception_handler(
+      ExceptionContext("Task got bad yield: it awaits something that is not weir's, and nothing "
+                       "will wake it")
+          .with("task", describe_task()));
 }
 
 /// Resumes one coroutine after the other, each from this same stack frame: neither a long chain of awaits nor a deep
@@ -78,10 +81,6 @@ void TaskBase::run_trampoline() {
   while (PromiseBase* promise = std::exchange(next_, nullptr)) {
     depth_ = 0;
     promise->self.resume();
-    if (!promise->entered) [[unlikely]] {  // g++ 12 dropped the body: its parent, or complete(), throws.
-      promise->finished = true;
-      next_ = promise->parent;
-    }
   }
   current_task = outer;
 }
@@ -90,11 +89,6 @@ void TaskBase::complete() {
   unlink();
   const Ref<FutureBase> keep(&future_);
   future_.release();  // The loop's reference.
-  if (!outermost_->entered) [[unlikely]] {
-    destroy_frames();
-    future_.settle_exception(dropped_body_error());
-    return;
-  }
   outermost_ = nullptr;
   // Still set: it asked for its own cancellation and returned without another await. asyncio ends it cancelled.
   task_kind_->finish(*this, std::exchange(must_cancel_, false));
@@ -115,15 +109,41 @@ void TaskBase::settle_failed(const std::exception_ptr& failure) {
 
 bool TaskBase::request_cancel(const std::string& message) {
   if (future_.done()) return future_.settle_cancelled(message);
-  ++cancel_requests_;
-  if (parked_ != nullptr && !parked_->cancelled && parked_->kind->cancel(*parked_, message)) {
-    future_.cancel_message = message;
-    return true;
+  // A task that awaits another has that one cancelled in its place. Such a chain may be of any
+  // length, so it is followed in a loop, and it may be a ring.
+  TaskBase* last = this;
+  for (TaskBase* at = this; at != nullptr && !at->hears_of_cancel_; at = at->awaited_task()) {
+    at->hears_of_cancel_ = true;
+    ++at->cancel_requests_;
+    last = at;
   }
-  // It runs, has not started, or is woken already: the next step throws.
-  if (parked_ == nullptr || !parked_->cancelled) future_.cancel_message = message;
-  must_cancel_ = true;
+  last->cancel_wait(message);
+  for (TaskBase* at = this; at != last; at = at->awaited_task()) {
+    at->hears_of_cancel_ = false;
+    at->future_.cancel_message = message;
+  }
+  last->hears_of_cancel_ = false;
   return true;
+}
+
+/// The task that is to be cancelled in this one's place, or null.
+TaskBase* TaskBase::awaited_task() const noexcept {
+  if (parked_ == nullptr || parked_->cancelled || parked_->kind->awaited_task == nullptr) return nullptr;
+  TaskBase* awaited = parked_->kind->awaited_task(*parked_);
+  return awaited != nullptr && !awaited->future_.done() ? awaited : nullptr;
+}
+
+/// Ends the wait that the task is parked on; failing that, sees to it that the next step throws.
+void TaskBase::cancel_wait(const std::string& message) {
+  if (parked_ != nullptr && parked_->cancelled) {  // Cancelled before: the first message stays.
+    must_cancel_ = true;
+    return;
+  }
+  const bool ended = parked_ != nullptr && parked_->kind->cancel(*parked_, message);
+  future_.cancel_message = message;
+  if (ended) return;
+  must_cancel_ = true;  // It runs, has not started, or is woken already.
+  if (stuck_ && position == 0) future_.loop().ready().push(*this);
 }
 
 std::uint32_t TaskBase::uncancel() noexcept {
@@ -171,10 +191,8 @@ const std::string& TaskBase::name() {
   return name_;
 }
 
-std::string TaskBase::describe_task() const {
-  std::string text = future_.describe();
-  text.insert(text.size() - 1, " name='" + (name_.empty() ? "Task-" + std::to_string(number_) : name_) + "'");
-  return text;
+std::string TaskBase::name_attribute() const {
+  return " name='" + (name_.empty() ? "Task-" + std::to_string(number_) : name_) + "'";
 }
 
 TaskBase& require_current_task() {
@@ -182,11 +200,17 @@ TaskBase& require_current_task() {
   return *current_task;
 }
 
-std::exception_ptr dropped_body_error() {
-  return std::make_exception_ptr(RuntimeError(
-      "The compiler dropped the body of this coroutine (g++ 12 does that when a coroutine declares no local variable "
-      "and its first co_await stands in a condition). Declare a local variable first, or declare one in the "
-      "condition: while (auto line = co_await reader.next_line())"));
+void throw_dropped_body() {
+  throw RuntimeError(
+      "The compiler dropped the body of this coroutine (g++ 12 does that when a coroutine declares "
+      "no local variable and a co_await stands in a condition). Declare a local variable first, or "
+      "declare one in the condition: while (auto line = co_await reader.next_line())");
+}
+
+void throw_already_awaited(const PromiseBase* promise) {
+  throw RuntimeError(promise == nullptr || promise->finished
+                         ? "cannot reuse already awaited coroutine"
+                         : "coroutine is being awaited already");
 }
 
 }  // namespace weir::detail

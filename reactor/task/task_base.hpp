@@ -38,7 +38,7 @@ class TaskBase : public Owned, public Runnable {
   /// The same object, as the future that it is.
   FutureBase& future() const noexcept { return future_; }
 
-  /// Schedules the first step and joins the loop's tasks.
+  /// Schedules the first step and joins the loop's tasks. `outermost` is claimed.
   void start(PromiseBase& outermost);
 
   // ---- For coroutines that run under this task
@@ -55,7 +55,7 @@ class TaskBase : public Owned, public Runnable {
     child.self.resume();
     child.started_inline = false;
     --depth_;
-    return child.entered && !child.finished;  // A body that was dropped counts as finished: Coro throws.
+    return !child.finished;
   }
   /// The trampoline resumes `promise` next; null ends the step.
   void resume_next(PromiseBase* promise) noexcept { next_ = promise; }
@@ -70,6 +70,9 @@ class TaskBase : public Owned, public Runnable {
   // ---- Cancellation, as asyncio counts it
 
   bool request_cancel(const std::string& message);
+  /// True while a request_cancel() that has come by here is still on its way along the tasks that
+  /// wait for each other.
+  bool hears_of_cancel() const noexcept { return hears_of_cancel_; }
   std::uint32_t cancelling() const noexcept { return cancel_requests_; }
   std::uint32_t uncancel() noexcept;
   /// The text of the CancelledError that a parked awaitable throws.
@@ -77,7 +80,9 @@ class TaskBase : public Owned, public Runnable {
 
   const std::string& name();
   void set_name(std::string name) { name_ = std::move(name); }
-  std::string describe_task() const;
+  /// " name='Task-1'", for describe().
+  std::string name_attribute() const;
+  std::string describe_task() const { return future_.describe(); }
 
   /// Ends the task with what its coroutine threw: cancelled, or failed.
   void settle_failed(const std::exception_ptr& failure);
@@ -90,6 +95,9 @@ class TaskBase : public Owned, public Runnable {
   void complete();
   void end_cancelled();
   void destroy_frames() noexcept;
+  TaskBase* awaited_task() const noexcept;
+  void cancel_wait(const std::string& message);
+  void report_bad_yield();
 
   FutureBase& future_;
   const TaskKind* task_kind_;
@@ -101,12 +109,11 @@ class TaskBase : public Owned, public Runnable {
   std::uint32_t cancel_requests_ = 0;
   int depth_ = 0;
   bool must_cancel_ = false;  // The next step throws CancelledError.
+  bool hears_of_cancel_ = false;
+  bool stuck_ = false;  // It awaits what is not weir's.
 };
 
 /// The task that runs now, or RuntimeError "no running task".
 TaskBase& require_current_task();
-
-/// RuntimeError that says which shape of code the compiler dropped, and what to write instead.
-std::exception_ptr dropped_body_error();
 
 }  // namespace weir::detail

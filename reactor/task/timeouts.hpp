@@ -67,7 +67,11 @@ template <class A>
 Coro<AwaitResult<A>> await_without_time(A awaitable) {
   if constexpr (is_future<A>) {
     const bool was_done = awaitable.done();
-    if (!was_done) awaitable.cancel();
+    if (!was_done) {
+      awaitable.cancel();
+      // Cancelled from outside meanwhile, this ends here, and a task goes on with its cleanup.
+      co_await UntilDone(awaitable.state());
+    }
     Outcome<AwaitResult<A>> result = co_await await_outcome(awaitable);
     if (!was_done && awaitable.cancelled()) throw TimeoutError();
     co_return std::move(result).value();

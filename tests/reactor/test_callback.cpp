@@ -39,7 +39,8 @@ struct LargeLife : Life {
 struct ThrowingMove : Life {
   using Life::Life;
   ThrowingMove(const ThrowingMove&) = default;
-  ThrowingMove(ThrowingMove&& other) noexcept(false) : Life(other) {}
+  ThrowingMove(ThrowingMove&& other) noexcept(false) : Life(other) { ++moves; }
+  static inline int moves = 0;
 };
 
 template <class Callable>
@@ -74,8 +75,10 @@ TEST_CASE("Callback: a large callable lives once, through every move") {
   check_one_life<LargeLife>();
 }
 
-TEST_CASE("Callback: a callable whose move may throw lives once, through every move") {
+TEST_CASE("Callback: a callable whose move may throw stays where it is, through every move") {
+  ThrowingMove::moves = 0;
   check_one_life<ThrowingMove>();
+  CHECK(ThrowingMove::moves == 1);  // Into the callback.
 }
 
 TEST_CASE("Callback: 48 bytes of captures do not leave the object") {

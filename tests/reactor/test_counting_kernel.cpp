@@ -3,6 +3,7 @@
 
 #include <netdb.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -107,12 +108,14 @@ TEST_CASE("CountingKernel: bytes are counted as they move, not as they were offe
   rig.fake.set_capacity(rig.fds[0], 3);
   send_text(rig.kernel, rig.fds[0], "abcdef");
   send_text(rig.kernel, rig.fds[0], "def");  // EAGAIN
+  rig.fake.script(Call::send, {.value = 5, .error = EIO});
+  send_text(rig.kernel, rig.fds[0], "def");
   CHECK(rig.kernel.bytes_sent() == 3);
   char bytes[2];
   const iovec buffer{bytes, sizeof bytes};
   rig.kernel.recv(rig.fds[1], {&buffer, 1});
   CHECK(rig.kernel.bytes_received() == 2);
-  CHECK(rig.kernel.count(Call::send) == 2);
+  CHECK(rig.kernel.count(Call::send) == 3);
 }
 
 TEST_CASE("CountingKernel: a set that changes nothing is no system call") {
@@ -136,6 +139,34 @@ TEST_CASE("CountingKernel: a set that the kernel refused is a system call every 
   rig.poller->set(rig.fds[0], 1, Interest::read);
   rig.poller->set(rig.fds[0], 1, Interest::read);
   CHECK(rig.kernel.total_system_calls() == 2);
+}
+
+TEST_CASE("CountingKernel: a descriptor that was closed is registered anew") {
+  Rig rig;
+  rig.poller->set(rig.fds[0], 1, Interest::read);
+  rig.fake.close(rig.fds[0]);
+  CHECK(rig.poller->set(rig.fds[0], 2, Interest::read) == EBADF);
+  REQUIRE(rig.fake.socket(AF_UNIX, SOCK_STREAM, 0).value == rig.fds[0]);
+  rig.poller->set(rig.fds[0], 1, Interest::read);
+  CHECK(rig.kernel.total_system_calls() == 3);
+}
+
+TEST_CASE("CountingKernel: poll(2) is told everything anew, so a change costs nothing") {
+  const char* const before = ::getenv("WEIR_POLLER");
+  const std::string choice = before != nullptr ? before : "";
+  ::setenv("WEIR_POLLER", "poll", 1);
+  CountingKernel kernel(Kernel::posix());
+  const auto poller = kernel.make_poller();
+  ::setenv("WEIR_POLLER", choice.c_str(), 1);
+  int fds[2];
+  REQUIRE(kernel.socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);
+  kernel.reset();
+  poller->set(fds[0], 1, Interest::read);  // It looks whether the descriptor can be watched.
+  CHECK(kernel.total_system_calls() == 1);
+  poller->set(fds[0], 2, Interest::read_write);
+  poller->set(fds[0], 2, Interest::none);
+  CHECK(kernel.total_system_calls() == 1);
+  for (const int fd : fds) kernel.close(fd);
 }
 
 TEST_CASE("CountingKernel: a wake-up is a write and a read, however often it is repeated") {

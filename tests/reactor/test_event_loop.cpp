@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/event_loop.hpp>
-
 #include <doctest/doctest.h>
+
+#include <stdlib.h>
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include <tests/reactor/fake_loop.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/event_loop.hpp>
+
+#include <tests/reactor/fake_loop.hpp>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -120,7 +124,8 @@ TEST_CASE_FIXTURE(FakeLoop, "closed loop: every way in says so") {
 // ---- Timers
 
 // CPython: test_events.py EventLoopTestsMixin.test_call_later
-TEST_CASE_FIXTURE(FakeLoop, "call_later: runs when the delay has passed, neither before nor after") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "call_later: runs when the delay has passed, neither before nor after") {
   TimePoint ran_at{};
   loop.call_later(100ms, [&] {
     ran_at = loop.time();
@@ -148,7 +153,8 @@ TEST_CASE_FIXTURE(FakeLoop, "call_at: equal deadlines run in the order of the ca
 }
 
 // CPython: test_base_events.py test_call_later_negative_delays
-TEST_CASE_FIXTURE(FakeLoop, "call_later: a delay of zero or less runs in this pass, behind what is ready") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "call_later: a delay of zero or less runs in this pass, behind what is ready") {
   loop.call_later(0s, note("zero"));
   loop.call_later(-1h, note("negative"));
   loop.call_soon(note("soon"));
@@ -158,7 +164,9 @@ TEST_CASE_FIXTURE(FakeLoop, "call_later: a delay of zero or less runs in this pa
 
 TEST_CASE_FIXTURE(FakeLoop, "call_at: a deadline before the clock can reach back is due now") {
   kernel.advance(1s);
-  SUBCASE("the first moment") { loop.call_at(TimePoint::min(), [&] { loop.stop(); }); }
+  SUBCASE("the first moment") {
+    loop.call_at(TimePoint::min(), [&] { loop.stop(); });
+  }
   SUBCASE("the longest negative delay") {
     loop.call_later(Duration::min(), [&] { loop.stop(); });
     kernel.advance(1s);  // Now the distance does not fit into a Duration.
@@ -237,7 +245,8 @@ TEST_CASE_FIXTURE(FakeLoop, "timers: a clock that jumps back makes the loop wait
 // ---- Nobody starves
 
 // libuv 51a22f60d, redis 67b70a181: an infinite loop in the timer phase.
-TEST_CASE_FIXTURE(FakeLoop, "fairness: a thousand timers that re-arm at zero let a socket in at once") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "fairness: a thousand timers that re-arm at zero let a socket in at once") {
   for (int i = 0; i < 1000; ++i) {
     loop.call_later(0s, [this] {
       struct Tick {
@@ -256,7 +265,8 @@ TEST_CASE_FIXTURE(FakeLoop, "fairness: a thousand timers that re-arm at zero let
   CHECK(loop.stats().passes - before <= 2);
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "fairness: a flood of call_soon lets a socket in after 16 passes at most") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "fairness: a flood of call_soon lets a socket in after 16 passes at most") {
   int passes = 0;
   const Ends ends = connect();
   loop.add_reader(ends.ours, [&] { loop.stop(); });
@@ -268,6 +278,7 @@ TEST_CASE_FIXTURE(FakeLoop, "fairness: a flood of call_soon lets a socket in aft
   loop.run_forever();
   CHECK(passes >= 100);
   CHECK(passes <= 117);
+  loop.close();  // While what the callbacks captured is there.
 }
 
 TEST_CASE_FIXTURE(FakeLoop, "fairness: a flood of call_soon lets a timer in as soon as it is due") {
@@ -280,19 +291,21 @@ TEST_CASE_FIXTURE(FakeLoop, "fairness: a flood of call_soon lets a timer in as s
   loop.call_soon(flood);
   loop.run_forever();
   CHECK(passes == 101);
+  loop.close();  // While what the callbacks captured is there.
 }
 
 // The bound is that of max_drain_passes: the events of the batch, and 64.
-TEST_CASE_FIXTURE(FakeLoop, "fairness: a batch of events whose callbacks flood holds no timer up for long") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "fairness: a batch of events whose callbacks flood holds no timer up for long") {
   constexpr std::uint64_t events = 10;
   std::function<void()> flood = [&] { loop.call_soon(flood); };
-  std::uint64_t due_at_pass = 0;
+  std::optional<std::uint64_t> due_at_pass;
   std::uint64_t ran_at_pass = 0;
   for (std::uint64_t i = 0; i < events; ++i) {
     const Ends ends = connect_readable();
     loop.add_reader(ends.ours, [this, ends, &flood, &due_at_pass] {
       kernel.take(ends.ours);
-      if (due_at_pass == 0) {
+      if (!due_at_pass) {
         due_at_pass = loop.stats().passes;
         kernel.advance(1s);
       }
@@ -304,8 +317,9 @@ TEST_CASE_FIXTURE(FakeLoop, "fairness: a batch of events whose callbacks flood h
     loop.stop();
   });
   loop.run_forever();
-  CHECK(ran_at_pass - due_at_pass <= events + 64);
-  CHECK(ran_at_pass - due_at_pass > 64);  // Else the drain is not what this is about.
+  CHECK(ran_at_pass - *due_at_pass <= events + 64);
+  CHECK(ran_at_pass - *due_at_pass > 64);  // Else it is not the drain that this is about.
+  loop.close();                            // While what the callbacks captured is there.
 }
 
 // ---- run_forever and stop
@@ -318,7 +332,8 @@ TEST_CASE_FIXTURE(FakeLoop, "stop: the pass goes on to its end") {
 }
 
 // docs.python.org, loop.stop(): "new callbacks scheduled by callbacks will not run in this case".
-TEST_CASE_FIXTURE(FakeLoop, "stop: what callbacks of the last pass schedule waits for the next run") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "stop: what callbacks of the last pass schedule waits for the next run") {
   loop.call_soon([&] {
     loop.call_soon(note("next-run"));
     loop.stop();
@@ -330,7 +345,8 @@ TEST_CASE_FIXTURE(FakeLoop, "stop: what callbacks of the last pass schedule wait
   CHECK(trace == "next-run next-run-too ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "stop: what a reader that calls it has scheduled waits for the next run") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "stop: what a reader that calls it has scheduled waits for the next run") {
   const Ends ends = connect_readable();
   loop.add_reader(ends.ours, [&] {
     kernel.take(ends.ours);
@@ -357,7 +373,8 @@ TEST_CASE_FIXTURE(FakeLoop, "stop: called by a reader, it keeps no due timer fro
   CHECK(trace == "timer timer next-run ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "stop: called by a reader, it lets run what other threads had posted before") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "stop: called by a reader, it lets run what other threads had posted before") {
   const Ends ends = connect_readable();
   loop.add_reader(ends.ours, [&] {
     loop.call_soon(note("next-run"));
@@ -381,8 +398,8 @@ TEST_CASE_FIXTURE(FakeLoop, "stop: called before the run, it makes one pass that
   CHECK(loop.time() == FakeKernel::start);
 }
 
-// docs.python.org, loop.stop(): "the loop will poll the I/O selector once with a timeout of zero, run
-// all callbacks scheduled in response to I/O events (and those that were already scheduled)".
+// docs.python.org, loop.stop(): "the loop will poll the I/O selector once with a timeout of zero,
+// run all callbacks scheduled in response to I/O events (and those that were already scheduled)".
 TEST_CASE_FIXTURE(FakeLoop, "stop: called before the run, it still looks at the sockets") {
   const Ends ends = connect_readable();
   loop.add_reader(ends.ours, [&] {
@@ -437,7 +454,8 @@ TEST_CASE_FIXTURE(FakeLoop, "run_forever: while another loop runs on this thread
   CHECK(text == "Cannot run the event loop while another loop is running");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "run_forever: a poller that fails ends it with an OSError, and it can run again") {
+TEST_CASE_FIXTURE(
+    FakeLoop, "run_forever: a poller that fails ends it with an OSError, and it can run again") {
   kernel.script(Call::poller_wait, {.value = 0, .error = EBADF});
   CHECK_THROWS_WITH_AS(loop.run_forever(), "[Errno 9] Bad file descriptor", OSError);
   CHECK_FALSE(loop.is_running());
@@ -447,7 +465,8 @@ TEST_CASE_FIXTURE(FakeLoop, "run_forever: a poller that fails ends it with an OS
 }
 
 // CPython: test_base_events.py test_run_forever_keyboardinterrupt
-TEST_CASE_FIXTURE(FakeLoop, "run_forever: KeyboardInterrupt goes through, and what was ready stays ready") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "run_forever: KeyboardInterrupt goes through, and what was ready stays ready") {
   loop.call_soon([] { throw KeyboardInterrupt{}; });
   loop.call_soon(note("later"));
   CHECK_THROWS_AS(loop.run_forever(), KeyboardInterrupt);
@@ -457,7 +476,8 @@ TEST_CASE_FIXTURE(FakeLoop, "run_forever: KeyboardInterrupt goes through, and wh
   CHECK(trace == "later ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "run_forever: KeyboardInterrupt from a reader loses no event of another socket") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "run_forever: KeyboardInterrupt from a reader loses no event of another socket") {
   const Ends first = connect_readable();
   const Ends second = connect_readable();
   loop.add_reader(first.ours, [&] {
@@ -480,7 +500,8 @@ TEST_CASE_FIXTURE(FakeLoop, "is_running: is true inside callbacks only") {
 }
 
 // CPython: test_events.py GetEventLoopTestsMixin.test_get_event_loop_returns_running_loop
-TEST_CASE_FIXTURE(FakeLoop, "get_running_loop: is the loop inside its callbacks, an error outside") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "get_running_loop: is the loop inside its callbacks, an error outside") {
   EventLoop* inside = nullptr;
   loop.call_soon([&] { inside = &get_running_loop(); });
   CHECK_THROWS_WITH_AS(get_running_loop(), "no running event loop", RuntimeError);
@@ -493,6 +514,24 @@ TEST_CASE_FIXTURE(FakeLoop, "get_running_loop: is reset by a run that ends with 
   loop.call_soon([] { throw KeyboardInterrupt{}; });
   CHECK_THROWS_AS(loop.run_forever(), KeyboardInterrupt);
   CHECK(detail::running_loop == nullptr);
+}
+
+TEST_CASE_FIXTURE(FakeLoop, "constructor: a kernel that gives no poller is an OSError") {
+  kernel.script(Call::make_poller, {.value = 0, .error = EMFILE});
+  CHECK_THROWS_WITH_AS(EventLoop{kernel}, "[Errno 24] Too many open files", OSError);
+}
+
+// CPython: test_base_events.py test_env_var_debug
+TEST_CASE_FIXTURE(FakeLoop, "constructor: debug mode starts on if WEIR_DEBUG says something") {
+  const char* const before = std::getenv("WEIR_DEBUG");
+  const std::string saved = before != nullptr ? before : "";
+  bool expected = false;
+  SUBCASE("1") { expected = setenv("WEIR_DEBUG", "1", 1) == 0; }
+  SUBCASE("empty") { expected = setenv("WEIR_DEBUG", "", 1) != 0; }
+  EventLoop other(kernel);
+  setenv("WEIR_DEBUG", saved.c_str(), 1);
+  CHECK(other.get_debug() == expected);
+  other.close();
 }
 
 TEST_CASE_FIXTURE(FakeLoop, "run_forever: several loops on one thread take turns") {
@@ -518,6 +557,18 @@ TEST_CASE_FIXTURE(FakeLoop, "call_soon_threadsafe: on the loop's own thread it i
   CHECK(trace == "a b ");
   pass();
   CHECK(trace == "a b from-a ");
+}
+
+TEST_CASE_FIXTURE(FakeLoop, "call_soon_threadsafe: a flood of call_soon does not hold a post up") {
+  int passes = 0;
+  std::function<void()> flood = [&] {
+    if (++passes == 100) loop.call_soon_threadsafe([&] { loop.stop(); });
+    loop.call_soon(flood);
+  };
+  loop.call_soon(flood);
+  loop.run_forever();
+  CHECK(passes <= 102);
+  loop.close();  // While what the callbacks captured is there.
 }
 
 TEST_CASE_FIXTURE(FakeLoop, "passes: sixteen go by at most before the kernel is asked again") {

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/event_loop.hpp>
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -10,8 +8,10 @@
 #include <string>
 #include <vector>
 
-#include <tests/reactor/fake_loop.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/event_loop.hpp>
+
+#include <tests/reactor/fake_loop.hpp>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -21,26 +21,26 @@ using weir::test::when_destroyed;
 
 namespace {
 
-/// Something that the loop owns. Says when it is aborted and destroyed; ends by itself if told to.
+/// Something that the loop owns. Says when it is aborted and destroyed.
 struct Member : detail::Owned {
-  static constexpr detail::Owned::Kind its_kind = {
-      [](detail::Owned& owned) {
-        auto& self = static_cast<Member&>(owned);
-        self.trace += "abort-" + self.name + " ";
-        if (self.when_aborted) self.when_aborted();
-      },
-      [](detail::Owned& owned) {
-        auto& self = static_cast<Member&>(owned);
-        self.trace += "destroy-" + self.name + " ";
-        if (self.at_end) self.at_end();
-      }};
+  static const detail::Owned::Kind its_kind;
   Member(std::string its_name, std::string& its_trace)
       : Owned(its_kind), name(std::move(its_name)), trace(its_trace) {}
+  void say(const std::string& what, const std::function<void()>& then) {
+    trace += what + "-" + name + " ";
+    if (then) then();
+  }
   std::string name;
   std::string& trace;
   std::function<void()> when_aborted;
-  std::function<void()> at_end;
+  std::function<void()> when_destroyed;
 };
+
+Member& member_of(detail::Owned& owned) { return static_cast<Member&>(owned); }
+
+const detail::Owned::Kind Member::its_kind = {
+    [](detail::Owned& owned) { member_of(owned).say("abort", member_of(owned).when_aborted); },
+    [](detail::Owned& owned) { member_of(owned).say("destroy", member_of(owned).when_destroyed); }};
 
 }  // namespace
 
@@ -140,7 +140,8 @@ TEST_CASE_FIXTURE(FakeLoop, "close: ends though a callback schedules itself for 
 
 // ---- What the loop owns
 
-TEST_CASE_FIXTURE(FakeLoop, "close: aborts all that it owns, in order, then destroys what is left, in order") {
+TEST_CASE_FIXTURE(
+    FakeLoop, "close: aborts all that it owns, in order, then destroys what is left, in order") {
   Member first("1", trace);
   Member second("2", trace);
   Member third("3", trace);
@@ -160,6 +161,20 @@ TEST_CASE_FIXTURE(FakeLoop, "close: runs what an abort makes ready before it des
   loop.own(member);
   loop.close();
   CHECK(trace == "abort-1 posted posted-by-posted destroy-1 ");
+}
+
+TEST_CASE_FIXTURE(FakeLoop, "close: sends what is gathered, and destroys afterwards") {
+  struct Hook : detail::DrainHook {
+    explicit Hook(std::string& its_trace)
+        : DrainHook([](DrainHook& hook) { static_cast<Hook&>(hook).trace += "flush "; }),
+          trace(its_trace) {}
+    std::string& trace;
+  } hook(trace);
+  Member member("1", trace);
+  member.when_aborted = [&] { loop.when_drained(hook); };
+  loop.own(member);
+  loop.close();
+  CHECK(trace == "abort-1 flush destroy-1 ");
 }
 
 TEST_CASE_FIXTURE(FakeLoop, "close: does not destroy what has ended by itself") {
@@ -182,7 +197,7 @@ TEST_CASE_FIXTURE(FakeLoop, "close: aborts what comes while it closes") {
 TEST_CASE_FIXTURE(FakeLoop, "close: destroys also what comes while it destroys") {
   Member first("1", trace);
   Member late("late", trace);
-  first.at_end = [&] { loop.own(late); };
+  first.when_destroyed = [&] { loop.own(late); };
   loop.own(first);
   loop.close();
   CHECK(trace == "abort-1 destroy-1 destroy-late ");
@@ -191,7 +206,7 @@ TEST_CASE_FIXTURE(FakeLoop, "close: destroys also what comes while it destroys")
 TEST_CASE_FIXTURE(FakeLoop, "close: what has ended may end others") {
   Member first("1", trace);
   std::optional<Member> second(std::in_place, "2", trace);
-  first.at_end = [&] { second.reset(); };
+  first.when_destroyed = [&] { second.reset(); };
   loop.own(first);
   loop.own(*second);
   loop.close();
@@ -200,7 +215,8 @@ TEST_CASE_FIXTURE(FakeLoop, "close: what has ended may end others") {
 
 // ---- What runs while it closes
 
-TEST_CASE_FIXTURE(FakeLoop, "close: what destructors schedule is destroyed, not run and not leaked") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "close: what destructors schedule is destroyed, not run and not leaked") {
   const auto captured = std::make_shared<int>();
   Handle handle;
   const auto schedule = [&] {
@@ -270,7 +286,8 @@ TEST_CASE_FIXTURE(FakeLoop, "close: the loop cannot be run meanwhile") {
   CHECK(texts == "This event loop is already running; This event loop is already running; ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "close: its callbacks see it as the running loop, which is over afterwards") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "close: its callbacks see it as the running loop, which is over afterwards") {
   EventLoop* seen = nullptr;
   loop.call_soon([&] { seen = &get_running_loop(); });
   loop.close();
@@ -278,7 +295,8 @@ TEST_CASE_FIXTURE(FakeLoop, "close: its callbacks see it as the running loop, wh
   CHECK(detail::running_loop == nullptr);
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "close: of an idle loop inside another one leaves that one the running loop") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "close: of an idle loop inside another one leaves that one the running loop") {
   EventLoop other(kernel);
   EventLoop* seen = nullptr;
   loop.call_soon([&] {
@@ -329,7 +347,8 @@ TEST_CASE_FIXTURE(FakeLoop, "service: is made once, and destroyed when the loop 
   CHECK(alive == 0);
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "service: those made later go first, and may still use the earlier ones") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "service: those made later go first, and may still use the earlier ones") {
   static std::string order;
   order.clear();
   struct Base {
@@ -348,7 +367,8 @@ TEST_CASE_FIXTURE(FakeLoop, "service: those made later go first, and may still u
   CHECK(order == "user-of-base base ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "executor: jobs that have not started are dropped when the loop closes") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "executor: jobs that have not started are dropped when the loop closes") {
   const auto captured = std::make_shared<int>();
   kernel.set_jobs_per_wait(0);
   loop.default_executor().submit([this, captured] { trace += "job "; });

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/event_loop.hpp>
-
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
@@ -14,10 +12,12 @@
 #include <string>
 #include <vector>
 
-#include <tests/reactor/fake_loop.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/sim/counting_kernel.hpp>
 #include <weir/reactor/unique_fd.hpp>
+
+#include <tests/reactor/fake_loop.hpp>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -26,6 +26,9 @@ using weir::test::FakeLoop;
 using weir::test::when_destroyed;
 
 namespace {
+
+constexpr detail::RunnableKind transport_kind = {
+    [](detail::Runnable&) {}, [](const detail::Runnable&) { return std::string("<T>"); }};
 
 /// Adds a word to the trace when the event has been drained.
 struct NotingHook : detail::DrainHook {
@@ -47,7 +50,8 @@ TEST_SUITE_BEGIN("reactor/event_loop_io");
 // ---- add, remove, replace
 
 // CPython: test_events.py EventLoopTestsMixin.test_reader_callback
-TEST_CASE_FIXTURE(FakeLoop, "add_reader: runs whenever there is something to read, until it is read") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "add_reader: runs whenever there is something to read, until it is read") {
   const Ends ends = connect();
   loop.add_reader(ends.ours, note("read"));
   pass();
@@ -92,7 +96,8 @@ TEST_CASE_FIXTURE(FakeLoop, "add_reader: a second one takes the place of the fir
   CHECK(trace == "second ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "add_reader: may replace the callback that runs, which lives to its end") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "add_reader: may replace the callback that runs, which lives to its end") {
   const Ends ends = connect_readable();
   const auto captured = std::make_shared<int>();
   long uses = 0;
@@ -107,7 +112,8 @@ TEST_CASE_FIXTURE(FakeLoop, "add_reader: may replace the callback that runs, whi
   CHECK(trace == "second ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "add_reader: when the poller refuses, the callback that was there stays") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "add_reader: when the poller refuses, the callback that was there stays") {
   const Ends ends = connect_readable();
   loop.add_reader(ends.ours, note("first"));
   kernel.script(Call::poller_set, {.value = 0, .error = ENOMEM});
@@ -155,7 +161,8 @@ TEST_CASE_FIXTURE(FakeLoop, "remove_reader: leaves the writer alone") {
   CHECK(trace == "write ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "remove_reader: in its own callback lets that one finish, and is the last") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "remove_reader: in its own callback lets that one finish, and is the last") {
   const Ends ends = connect_readable();
   const auto captured = std::make_shared<int>();
   long uses = 0;
@@ -189,15 +196,11 @@ TEST_CASE_FIXTURE(FakeLoop, "registration: ends with the last interest") {
 }
 
 // CPython: test_selector_events.py test_add_reader (of a transport's descriptor)
-TEST_CASE_FIXTURE(FakeLoop, "add_reader: the descriptor of a transport is refused, and not let go of either") {
-  struct Transport : detail::Runnable {
-    static constexpr detail::RunnableKind its_kind = {
-        [](detail::Runnable&) {}, [](const detail::Runnable&) { return std::string("<T>"); }};
-    Transport() : Runnable(its_kind) {}
-  } transport;
+TEST_CASE_FIXTURE(
+    FakeLoop, "add_reader: the descriptor of a transport is refused, and not let go of either") {
+  detail::Runnable transport(transport_kind);
   const int fd = connect().ours;
-  const std::string text =
-      "File descriptor " + std::to_string(fd) + " is used by transport <T>";
+  const std::string text = "File descriptor " + std::to_string(fd) + " is used by transport <T>";
   loop.io().set_owner(fd, &transport);
   REQUIRE(loop.io().open(fd, &transport, nullptr) == 0);
   CHECK_THROWS_WITH_AS(loop.add_reader(fd, [] {}), text.c_str(), RuntimeError);
@@ -256,7 +259,8 @@ TEST_CASE_FIXTURE(FakeLoop, "event: a writer that the reader removes does not ru
   CHECK(trace == "read ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "event: a reader that gives up its descriptor keeps its writer from running") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "event: a reader that gives up its descriptor keeps its writer from running") {
   const Ends ends = connect_readable();
   loop.add_writer(ends.ours, note("write"));
   loop.add_reader(ends.ours, [&] {
@@ -270,7 +274,8 @@ TEST_CASE_FIXTURE(FakeLoop, "event: a reader that gives up its descriptor keeps 
   CHECK(trace == "");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "event: a callback that throws is reported, keeps its place, and hurts nobody") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "event: a callback that throws is reported, keeps its place, and hurts nobody") {
   const Ends first = connect_readable();
   const Ends second = connect_readable();
   loop.add_reader(first.ours, [] { throw ValueError("bad"); });
@@ -329,7 +334,8 @@ TEST_CASE("batch: the first of 100 real sockets closes all, and no other callbac
 }
 
 // libuv bbccafbe7: a stale event hits the new owner of the number.
-TEST_CASE_FIXTURE(FakeLoop, "batch: an event of a closed descriptor does not reach the number's next owner") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "batch: an event of a closed descriptor does not reach the number's next owner") {
   const Ends first = connect_readable();
   const Ends second = connect_readable();
   loop.add_reader(first.ours, [&] {
@@ -348,7 +354,8 @@ TEST_CASE_FIXTURE(FakeLoop, "batch: an event of a closed descriptor does not rea
 }
 
 // mio RUSTSEC-2024-0019: a token that comes after the deregistration.
-TEST_CASE_FIXTURE(FakeLoop, "batch: an old event that the kernel repeats is dropped every time, and counted") {
+TEST_CASE_FIXTURE(
+    FakeLoop, "batch: an old event that the kernel repeats is dropped every time, and counted") {
   const Ends ends = connect_readable();
   std::vector<Ready> old;
   kernel.set_ready_filter([&](std::vector<Ready>& ready) {
@@ -365,7 +372,8 @@ TEST_CASE_FIXTURE(FakeLoop, "batch: an old event that the kernel repeats is drop
 }
 
 // redis 513931dfe: the table moves while a callback of it runs.
-TEST_CASE_FIXTURE(FakeLoop, "batch: a callback may register so many descriptors that the table moves") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "batch: a callback may register so many descriptors that the table moves") {
   const Ends first = connect_readable();
   int served = 0;
   loop.add_reader(first.ours, [&] {
@@ -382,7 +390,8 @@ TEST_CASE_FIXTURE(FakeLoop, "batch: a callback may register so many descriptors 
   CHECK(served == 500);
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "batch: all that one descriptor woke runs before the next one is served") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "batch: all that one descriptor woke runs before the next one is served") {
   const Ends first = connect_readable();
   const Ends second = connect_readable();
   loop.add_reader(first.ours, [&] {
@@ -400,7 +409,8 @@ TEST_CASE_FIXTURE(FakeLoop, "batch: all that one descriptor woke runs before the
   CHECK(trace == "first woken woken-by-woken second ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "batch: what one descriptor gathered is flushed before the next one is served") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "batch: what one descriptor gathered is flushed before the next one is served") {
   const Ends first = connect_readable();
   const Ends second = connect_readable();
   NotingHook hook(trace, "flush");
@@ -431,11 +441,13 @@ TEST_CASE_FIXTURE(FakeLoop, "batch: every descriptor gets one pass though an ear
   });
   loop.run_forever();
   CHECK(trace == "woken timer ");
+  loop.close();  // While what the callbacks captured is there.
 }
 
 // ---- What is gathered
 
-TEST_CASE_FIXTURE(FakeLoop, "hooks: run at the end of a pass without events, once however often asked for") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "hooks: run at the end of a pass without events, once however often asked for") {
   NotingHook hook(trace, "flush");
   loop.call_soon([&] {
     loop.when_drained(hook);

@@ -141,6 +141,21 @@ TEST_CASE("ThreadPool: no more threads than asked for, however many jobs" * doct
   CHECK(most_at_once.load() <= 3);
 }
 
+TEST_CASE("ThreadPool: an idle thread is used before a new one starts" * doctest::timeout(10)) {
+  std::set<std::thread::id> runners;
+  constexpr std::size_t jobs = 100;
+  const auto pool = make_thread_pool(jobs);
+  for (std::size_t i = 0; i < jobs; ++i) {
+    std::latch done(1);
+    pool->submit([&] {
+      runners.insert(std::this_thread::get_id());
+      done.count_down();
+    });
+    done.wait();
+  }
+  CHECK(runners.size() < jobs);  // One would do, if every thread were idle again in no time.
+}
+
 TEST_CASE("ThreadPool: no thread starts before the first job" * doctest::timeout(10)) {
   const std::ptrdiff_t before = threads_of_this_process();
   const auto pool = make_thread_pool(8);

@@ -11,7 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -182,12 +182,22 @@ TEST_CASE("FakeKernel: a stream ends and breaks as the real one does") {
     note(said(send_text(kernel, pair.theirs, "x").error));
     note(recv_text(kernel, pair.ours));
     note(recv_text(kernel, pair.ours));
+    note(recv_text(kernel, pair.theirs));
     note(std::to_string(send_text(kernel, pair.ours, "answer").value));
     note(recv_text(kernel, pair.theirs));
     note(std::to_string(kernel.close(pair.theirs)));
     note(said(send_text(kernel, pair.ours, "x").error));
     note(recv_text(kernel, pair.ours));
     note(std::to_string(kernel.close(pair.ours)));
+
+    pair = connected(kernel);
+    note(std::to_string(kernel.shutdown(pair.ours, SHUT_RD)));
+    note(recv_text(kernel, pair.ours));
+    note(std::to_string(send_text(kernel, pair.ours, "x").value));
+    note(std::to_string(kernel.close(pair.ours)));
+    note(recv_text(kernel, pair.theirs));
+    note(recv_text(kernel, pair.theirs));
+    note(std::to_string(kernel.close(pair.theirs)));
 
     pair = connected(kernel);  // The peer closes with our bytes unread: a reset, after its own.
     send_text(kernel, pair.ours, "unread");
@@ -237,9 +247,28 @@ TEST_CASE("FakeKernel: a listener on any host is found at every host") {
   CHECK(connect_to(kernel, open_socket(kernel), 8889) == ECONNREFUSED);
 }
 
+TEST_CASE("FakeKernel: connecting to any host reaches this one") {
+  FakeKernel kernel;
+  kernel.listen_on(8888);
+  sockaddr_in any = loopback(8888);
+  any.sin_addr.s_addr = htonl(INADDR_ANY);
+  const int client = open_socket(kernel);
+  CHECK(kernel.connect(client, reinterpret_cast<sockaddr*>(&any), sizeof any) == 0);
+}
+
+TEST_CASE("FakeKernel: the padding of an address means nothing") {
+  FakeKernel kernel;
+  kernel.listen_on(8888);
+  sockaddr_in padded = loopback(8888);
+  std::fill(std::begin(padded.sin_zero), std::end(padded.sin_zero), std::uint8_t{0xff});
+  const int client = open_socket(kernel);
+  CHECK(kernel.connect(client, reinterpret_cast<sockaddr*>(&padded), sizeof padded) == 0);
+}
+
 TEST_CASE("FakeKernel: port 0 becomes a free port, a different one each time") {
   FakeKernel kernel;
-  std::vector<std::uint16_t> ports;
+  REQUIRE(bind_to(kernel, open_socket(kernel), loopback(49153)) == 0);
+  std::vector<std::uint16_t> ports = {49153};
   for (int i = 0; i < 2; ++i) {
     const int fd = open_socket(kernel);
     REQUIRE(bind_to(kernel, fd, loopback(0)) == 0);
@@ -248,8 +277,10 @@ TEST_CASE("FakeKernel: port 0 becomes a free port, a different one each time") {
     REQUIRE(kernel.getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0);
     ports.push_back(ntohs(address.sin_port));
   }
-  CHECK(ports[0] != 0);
-  CHECK(ports[0] != ports[1]);
+  CHECK(ports[1] != 0);
+  CHECK(ports[1] != ports[0]);
+  CHECK(ports[2] != ports[0]);
+  CHECK(ports[2] != ports[1]);
 }
 
 TEST_CASE("FakeKernel: an address that is taken is EADDRINUSE, until its owner closes") {
@@ -260,6 +291,15 @@ TEST_CASE("FakeKernel: an address that is taken is EADDRINUSE, until its owner c
   CHECK(bind_to(kernel, second, loopback(80)) == EADDRINUSE);
   REQUIRE(kernel.close(first) == 0);
   CHECK(bind_to(kernel, second, loopback(80)) == 0);
+}
+
+TEST_CASE("FakeKernel: connections do not keep the address of their listener") {
+  FakeKernel kernel;
+  const int listener = kernel.listen_on(80);
+  REQUIRE(kernel.dial(80) >= 0);
+  REQUIRE(kernel.accept_from(listener) >= 0);
+  REQUIRE(kernel.close(listener) == 0);
+  CHECK(bind_to(kernel, open_socket(kernel), loopback(80)) == 0);
 }
 
 TEST_CASE("FakeKernel: both sides of a connection see each other's address") {
@@ -351,13 +391,16 @@ TEST_CASE("FakeKernel: SO_ERROR turns a reset into a clean end") {
   CHECK(recv_text(kernel, pair.ours) == "0:");
 }
 
-TEST_CASE("FakeKernel: closing with SO_LINGER at zero seconds resets the connection") {
+TEST_CASE("FakeKernel: closing with SO_LINGER on at zero seconds resets the connection") {
   FakeKernel kernel;
-  const Pair pair = connected(kernel);
-  const linger abort{1, 0};
-  REQUIRE(kernel.setsockopt(pair.theirs, SOL_SOCKET, SO_LINGER, &abort, sizeof abort) == 0);
-  REQUIRE(kernel.close(pair.theirs) == 0);
-  CHECK(recv_text(kernel, pair.ours) == said(ECONNRESET));
+  for (const auto& [option, told] :
+       {std::pair{linger{1, 0}, said(ECONNRESET)}, std::pair{linger{1, 5}, std::string("0:")},
+        std::pair{linger{0, 0}, std::string("0:")}}) {
+    const Pair pair = connected(kernel);
+    REQUIRE(kernel.setsockopt(pair.theirs, SOL_SOCKET, SO_LINGER, &option, sizeof option) == 0);
+    REQUIRE(kernel.close(pair.theirs) == 0);
+    CHECK(recv_text(kernel, pair.ours) == told);
+  }
 }
 
 TEST_CASE("FakeKernel: a send takes what fits, then would block until the peer reads") {
@@ -726,7 +769,8 @@ TEST_CASE("getaddrinfo: unknown names, names where numbers must be, and bad port
   CHECK(resolve(kernel, "nowhere.test", "80") == "code -2 errno 0");
   CHECK(resolve(kernel, "localhost", "80", numeric) == "code -2 errno 0");
   CHECK(resolve(kernel, "localhost", "65536") == "code -8 errno 0");
-  CHECK(resolve(kernel, "localhost", "http!") == "code -8 errno 0");
+  CHECK(resolve(kernel, "localhost", "http") == "code -8 errno 0");
+  CHECK(resolve(kernel, "localhost", "80x") == "code -8 errno 0");
 }
 
 TEST_CASE("getaddrinfo: a script says the resolver's number, or an errno") {
@@ -762,6 +806,17 @@ TEST_CASE("raise_signal: says when the default action would have been taken") {
   CHECK(kernel.raise_signal(SIGTERM));
   REQUIRE(kernel.signal_action(SIGTERM, &before, nullptr) == 0);
   CHECK_FALSE(kernel.raise_signal(SIGTERM));
+}
+
+TEST_CASE("signal_action: the old action comes back, also without a new one") {
+  FakeKernel kernel;
+  struct sigaction action{};
+  struct sigaction old{};
+  action.sa_handler = note_signal;
+  REQUIRE(kernel.signal_action(SIGINT, &action, &old) == 0);
+  CHECK((old.sa_handler == SIG_DFL));
+  REQUIRE(kernel.signal_action(SIGINT, nullptr, &old) == 0);
+  CHECK((old.sa_handler == note_signal));
 }
 
 TEST_CASE("signal_action: what Linux refuses is EINVAL") {

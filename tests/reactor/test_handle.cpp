@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/handle.hpp>
-
 #include <doctest/doctest.h>
 
 #include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
+
+#include <weir/reactor/handle.hpp>
 
 #include <tests/reactor/fake_loop.hpp>
 
@@ -43,7 +43,8 @@ TEST_CASE_FIXTURE(FakeLoop, "cancel: destroys a ready callable now") {
   CHECK(captured.use_count() == 1);
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "cancel: destroys a timer's callable now, and the timer leaves the heap") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "cancel: destroys a timer's callable now, and the timer leaves the heap") {
   const auto captured = std::make_shared<int>();
   TimerHandle handle = loop.call_later(1h, [captured] {});
   CHECK(loop.timers().size() == 1);
@@ -105,8 +106,12 @@ TEST_CASE_FIXTURE(FakeLoop, "cancelled: tells of a cancel only, also of one that
 }
 
 TEST_CASE_FIXTURE(FakeLoop, "handle: dropping it leaves the callback scheduled") {
-  { const Handle dropped = loop.call_soon(note("soon")); }
-  { const TimerHandle dropped = loop.call_later(0s, note("later")); }
+  {
+    const Handle dropped = loop.call_soon(note("soon"));
+  }
+  {
+    const TimerHandle dropped = loop.call_later(0s, note("later"));
+  }
   pass();
   CHECK(trace == "soon later ");
 }
@@ -157,7 +162,8 @@ TEST_CASE_FIXTURE(FakeLoop, "handle: the destructor of a callable may schedule")
   CHECK(trace == "scheduled ");
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "handle: a callable that is too large to be stored inline runs as well") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "handle: a callable that is too large to be stored inline runs as well") {
   std::array<int, 100> large{};
   large[99] = 7;
   int seen = 0;
@@ -166,7 +172,8 @@ TEST_CASE_FIXTURE(FakeLoop, "handle: a callable that is too large to be stored i
   CHECK(seen == 8);
 }
 
-TEST_CASE_FIXTURE(FakeLoop, "when: is the deadline, after the timer has run and was cancelled too") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "when: is the deadline, after the timer has run and was cancelled too") {
   TimerHandle handle = loop.call_later(5ms, [&] { loop.stop(); });
   CHECK(handle.when() == FakeKernel::start + 5ms);
   loop.run_forever();

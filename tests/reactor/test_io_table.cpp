@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/io_table.hpp>
-
 #include <doctest/doctest.h>
 
 #include <cerrno>
 #include <deque>
 #include <string>
 #include <vector>
+
+#include <weir/reactor/io_table.hpp>
 
 using namespace weir;
 using namespace weir::detail;
@@ -84,7 +84,8 @@ TEST_CASE_FIXTURE(Table, "open: a wild number costs no memory when the poller re
 }
 
 // asyncio goes deaf here: the selector compares the events, sees no change, and tells nobody.
-TEST_CASE_FIXTURE(Table, "open: the same interest again is told again, for the file may be another") {
+TEST_CASE_FIXTURE(Table,
+                  "open: the same interest again is told again, for the file may be another") {
   REQUIRE(table.open(5, &reader, nullptr) == 0);
   poller.take();
   Item other;
@@ -137,7 +138,8 @@ TEST_CASE_FIXTURE(Table, "flush: names every descriptor that the poller refuses,
   CHECK(table.flush(&bad_fd) == 0);
 }
 
-TEST_CASE_FIXTURE(Table, "flush: a change that was refused is made by the next one that is asked for") {
+TEST_CASE_FIXTURE(Table,
+                  "flush: a change that was refused is made by the next one that is asked for") {
   REQUIRE(table.open(5, nullptr, nullptr) == 0);
   table.set_reader(5, &reader);
   poller.errors = {ENOMEM};
@@ -175,7 +177,8 @@ TEST_CASE_FIXTURE(Table, "forget: takes back a change that was not yet flushed")
 }
 
 // libuv: test-closed-fd-events.c. mio RUSTSEC-2024-0019: a token delivered after deregistration.
-TEST_CASE_FIXTURE(Table, "current: an event of a forgotten registration is not, its successor's is") {
+TEST_CASE_FIXTURE(Table,
+                  "current: an event of a forgotten registration is not, its successor's is") {
   REQUIRE(table.open(5, &reader, nullptr) == 0);
   table.forget(5);
   REQUIRE(table.open(5, &reader, nullptr) == 0);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/mailbox.hpp>
-
 #include <doctest/doctest.h>
 
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <weir/reactor/mailbox.hpp>
 
 #include <tests/reactor/fake_loop.hpp>
 
@@ -55,7 +55,8 @@ TEST_CASE_FIXTURE(Box, "take: leaves nothing behind, and nothing of before in it
   CHECK(letters.empty());
 }
 
-TEST_CASE_FIXTURE(Box, "post: only the first letter wakes the poller, and the first after each take") {
+TEST_CASE_FIXTURE(Box,
+                  "post: only the first letter wakes the poller, and the first after each take") {
   post("a");
   post("b");
   CHECK(poller.wakes == 1);

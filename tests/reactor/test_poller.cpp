@@ -13,12 +13,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -119,6 +121,18 @@ int next_fd() {
   const int fd = ::dup(STDERR_FILENO);
   ::close(fd);
   return fd;
+}
+
+/// The epoll descriptor of this process.
+int only_epoll_fd() {
+  std::vector<int> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // The iterator's own descriptor is in the list.
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (target == "anon_inode:[eventpoll]") found.push_back(std::stoi(entry.path().filename()));
+  }
+  REQUIRE(found.size() == 1);
+  return found[0];
 }
 
 /// WEIR_POLLER with this value, or without any, for as long as this lives.
@@ -343,7 +357,9 @@ TEST_CASE("Poller: a descriptor closed before it was unregistered is silent") {
     REQUIRE(rig.poller->set(pair.ours.get(), 1, Interest::read) == 0);
     pair.ours.reset();
     CHECK(rig.look().empty());
-    CHECK(rig.look().empty());
+    const weir::TimePoint before = rig.kernel.now();
+    CHECK(rig.wait(1ms).empty());
+    CHECK(rig.kernel.now() - before >= 1ms);  // It does not end the wait either.
   });
 }
 
@@ -362,6 +378,21 @@ TEST_CASE("Poller: a number closed behind its back can be registered again") {
       CHECK(same(rig.look(), {{number, 2, false, true}}));
       rig.poller->set(number, 2, Interest::none);
     }
+  });
+}
+
+TEST_CASE("Poller: a number that was closed meanwhile can be registered just as before") {
+  with_every_back_end([](Rig& rig) {
+    Pair pair(rig);
+    const int number = pair.ours.get();
+    REQUIRE(rig.poller->set(number, 1, Interest::write) == 0);
+    pair.ours.reset();
+    static_cast<void>(rig.poller->set(number, 2, Interest::write));  // EBADF, where it is noticed.
+    Pair newcomer(rig);
+    REQUIRE(newcomer.ours.get() == number);
+    CHECK(rig.poller->set(number, 1, Interest::write) == 0);
+    CHECK(same(rig.look(), {{number, 1, false, true}}));
+    rig.poller->set(number, 1, Interest::none);
   });
 }
 
@@ -600,6 +631,22 @@ TEST_CASE("Poller: a signal ends the wait without an error" * doctest::timeout(1
     CHECK(ready.empty());
   });
   ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+// With something else behind its descriptor, every epoll_ctl() fails.
+TEST_CASE("EpollPoller: asking for what is registered already is no system call") {
+  Rig rig(weir::make_epoll_poller());
+  const int epoll_fd = only_epoll_fd();
+  Pair pair(rig);
+  REQUIRE(rig.poller->set(pair.ours.get(), 1, Interest::read) == 0);
+  const UniqueFd epoll(rig.kernel, ::dup(epoll_fd));
+  REQUIRE(::dup2(pair.theirs.get(), epoll_fd) == epoll_fd);
+  CHECK(rig.poller->set(pair.ours.get(), 1, Interest::read) == 0);
+  CHECK(rig.poller->set(pair.theirs.get(), 1, Interest::none) == 0);
+  CHECK(rig.poller->set(pair.ours.get(), 2, Interest::read) == EINVAL);
+  CHECK(rig.poller->set(pair.ours.get(), 1, Interest::write) == EINVAL);
+  REQUIRE(::dup2(epoll.get(), epoll_fd) == epoll_fd);
+  rig.poller->set(pair.ours.get(), 1, Interest::none);
 }
 
 TEST_CASE("make_poller functions: without descriptors they throw, and leave none open") {

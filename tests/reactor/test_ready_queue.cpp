@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/ready_queue.hpp>
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,11 +6,14 @@
 #include <random>
 #include <vector>
 
+#include <weir/reactor/ready_queue.hpp>
+
 using namespace weir::detail;
 
 namespace {
 
-constexpr RunnableKind idle_kind = {[](Runnable&) {}, [](const Runnable&) { return std::string(); }};
+constexpr RunnableKind idle_kind = {[](Runnable&) {},
+                                    [](const Runnable&) { return std::string(); }};
 
 struct Item : Runnable {
   Item() : Runnable(idle_kind) {}

@@ -426,7 +426,7 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(outer.result() == "swallowed late");
   }
 
-  TEST_CASE("woken: an exception that a cancellation outran is still reported") {
+  TEST_CASE("woken: an exception that a cancellation outran counts as heard") {
     TestLoop test;
     std::optional<Future<>> future = Future<>(test.loop);
     const Task<std::string> task = test.loop.create_task(swallows(*future));
@@ -436,7 +436,7 @@ TEST_SUITE("reactor/task/task_cancel") {
     future.reset();
     test.settle();
     CHECK(task.result() == "swallowed late");
-    CHECK(test.take_reports().size() == 1);
+    CHECK(test.take_reports().empty());
   }
 
   TEST_CASE("future: cancelled by somebody else, the task hears, and nothing was asked of it") {

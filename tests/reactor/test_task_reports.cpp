@@ -243,7 +243,7 @@ TEST_SUITE("reactor/task/task_reports") {
   }
 
   // CPython: test_tasks.py test_step_result... "Task got bad yield"
-  TEST_CASE("bad yield: awaiting what is not weir's is reported, and the task destroyed in the end") {
+  TEST_CASE("bad yield: awaiting what is not weir's is reported once; closing ends the task") {
     const int before = Alive::count;
     TestLoop test;
     int levels = 0;
@@ -252,15 +252,27 @@ TEST_SUITE("reactor/task/task_reports") {
     SUBCASE("beyond the inline depth") { levels = 40; }
     const Task<> task = test.loop.create_task(awaits_foreign(levels, Alive()), "lost");
     test.settle();
-    auto reports = test.take_reports();
+    const auto reports = test.take_reports();
     REQUIRE(reports.size() == 1);
     CHECK(reports[0].message ==
           "Task got bad yield: it awaits something that is not weir's, and nothing will wake it");
     CHECK(reports[0].get("task") == "<Task pending name='lost'>");
     test.loop.close();
-    reports = test.take_reports();
-    REQUIRE(reports.size() == 1);
-    CHECK(reports[0].message == "Task was destroyed but it is pending!");
+    CHECK(task.cancelled());
+    CHECK(Alive::count == before);
+  }
+
+  TEST_CASE("bad yield: such a task cannot hear of a cancellation, and is ended by it") {
+    const int before = Alive::count;
+    TestLoop test;
+    const Task<> task = test.loop.create_task(awaits_foreign(3, Alive()));
+    test.settle();
+    CHECK(test.take_reports().size() == 1);
+    task.cancel();
+    CHECK(task.cancel());
+    CHECK_FALSE(task.done());
+    test.settle();
+    CHECK(task.cancelled());
     CHECK(Alive::count == before);
   }
 }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/timer_heap.hpp>
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,12 +8,15 @@
 #include <tuple>
 #include <vector>
 
+#include <weir/reactor/timer_heap.hpp>
+
 using namespace weir;
 using namespace weir::detail;
 
 namespace {
 
-constexpr RunnableKind idle_kind = {[](Runnable&) {}, [](const Runnable&) { return std::string(); }};
+constexpr RunnableKind idle_kind = {[](Runnable&) {},
+                                    [](const Runnable&) { return std::string(); }};
 
 struct TestTimer : Timer {
   TestTimer() : Timer(idle_kind) {}
