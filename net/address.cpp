@@ -64,6 +64,10 @@ int Endpoint::family() const noexcept {
   return size_ == 0 ? AF_UNSPEC : read_as<sockaddr>(bytes_).sa_family;
 }
 
+socklen_t Endpoint::size() const noexcept {
+  return family() == AF_INET || family() == AF_INET6 ? size_ : 0;
+}
+
 std::string Endpoint::host() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   switch (family()) {

@@ -34,8 +34,9 @@ class Endpoint {
   Endpoint with_port(std::uint16_t port) const;
   std::string repr() const;
 
+  /// For bind() and connect(): an IPv4 or IPv6 address. Of anything else the size is 0, which they refuse.
   const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(bytes_); }
-  socklen_t size() const noexcept { return size_; }
+  socklen_t size() const noexcept;
 
   friend bool operator==(const Endpoint& a, const Endpoint& b) noexcept;
 

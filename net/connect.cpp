@@ -64,6 +64,7 @@ Coro<Socket> connect_to(AddressInfo info) {
 
 Coro<Socket> connect_to_any(Coro<std::vector<AddressInfo>> resolving) {
   const std::vector<AddressInfo> addresses = co_await std::move(resolving);
+  if (addresses.empty()) throw OSError("getaddrinfo() returned empty list");
   std::vector<std::exception_ptr> errors;
   for (const AddressInfo& info : addresses) {
     try {

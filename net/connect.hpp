@@ -69,7 +69,7 @@ Coro<Connection<FactoryProtocol<Factory>>> connect_with(Coro<Socket> connecting,
 ///           The factory returns a std::shared_ptr to a class derived from Protocol.
 /// Errors    ValueError "host/port and sock can not be specified at the same time", "host and port was not specified and
 ///           no sock specified", "A Stream Socket was expected, got …", a bad port or host name.
-///           GaiError  the name does not resolve.
+///           GaiError  the name does not resolve. OSError "getaddrinfo() returned empty list".
 ///           OSError by errno: "[Errno 111] Connect call failed ('127.0.0.1', 1)"; when several addresses fail in
 ///           different ways "Multiple exceptions: …, …".
 ///           What the factory throws. CancelledError. In every case the socket is closed.

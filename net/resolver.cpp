@@ -4,7 +4,9 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <charconv>
 #include <memory>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -18,9 +20,15 @@ namespace {
 static_assert(std::is_trivially_destructible_v<ResolveOptions>);
 
 constexpr std::size_t max_host_bytes = 253;  // RFC 1035: 255 on the wire, two of them length and root.
+constexpr int max_port = 65535;
 
-void check_host(std::string_view host) {
+[[noreturn]] void throw_bad_port(std::string_view port) {
+  throw ValueError("port must be 0-65535, not " + std::string(port));
+}
+
+void check_names(std::string_view host, std::string_view service) {
   if (host.find('\0') != std::string_view::npos) throw ValueError("embedded null character in host name");
+  if (service.find('\0') != std::string_view::npos) throw ValueError("embedded null character in service name");
   if (host.size() > max_host_bytes) {
     throw ValueError("host name is " + std::to_string(host.size()) + " bytes long, at most " +
                      std::to_string(max_host_bytes) + " are allowed: '" + std::string(host.substr(0, 32)) + "...'");
@@ -54,7 +62,6 @@ std::vector<AddressInfo> look_up(Kernel& kernel, const std::string& host, const 
   for (const addrinfo* at = list; at != nullptr; at = at->ai_next) {
     answers.emplace_back(at->ai_family, at->ai_socktype, at->ai_protocol, Endpoint(at->ai_addr, at->ai_addrlen));
   }
-  if (answers.empty()) throw OSError("getaddrinfo() returned empty list");
   return answers;
 }
 
@@ -74,19 +81,33 @@ Coro<std::vector<AddressInfo>> known(AddressInfo info) {
 }  // namespace
 
 Port::Port(int number) {
-  if (number < 0 || number > 65535) throw ValueError("port must be 0-65535, not " + std::to_string(number));
+  if (number < 0 || number > max_port) throw_bad_port(std::to_string(number));
+  number_ = static_cast<std::uint16_t>(number);
+}
+
+// A number is read here, because getaddrinfo() would take "70000" for port 4464, and "-1" for 65535.
+Port::Port(std::string_view service) : name_(service) {
+  const bool has_sign = service.starts_with('+') || service.starts_with('-');
+  const std::string_view digits = service.substr(has_sign ? 1 : 0);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return;
+  int number = 0;
+  const std::errc error = std::from_chars(digits.data(), digits.data() + digits.size(), number).ec;
+  const bool negative = service.starts_with('-') && number != 0;
+  if (error != std::errc() || number > max_port || negative) throw_bad_port(service);
+  name_ = {};
   number_ = static_cast<std::uint16_t>(number);
 }
 
 Coro<std::vector<AddressInfo>> getaddrinfo(std::string_view host, Port port, const ResolveOptions& options) {
-  check_host(host);
+  const std::string service = port.service();
+  check_names(host, service);
   if (port.numeric()) {
     const auto endpoint = Endpoint::parse(host, port.number());
     if (endpoint && (options.family == AF_UNSPEC || options.family == endpoint->family())) {
       return known(AddressInfo(endpoint->family(), options.type, protocol_for(options), *endpoint));
     }
   }
-  return resolve(std::string(host), port.service(), options);
+  return resolve(std::string(host), service, options);
 }
 
 }  // namespace weir

@@ -14,14 +14,14 @@
 
 namespace weir {
 
-/// A TCP port: a number, or the name of a service.
+/// A TCP port: a number, also as text, or the name of a service. An empty text is port 0.
 ///
 /// Errors    ValueError "port must be 0-65535, not 70000".
 class Port {
  public:
-  Port(int number);                                            // NOLINT: implicit by design
-  Port(std::string_view service) noexcept : name_(service) {}  // NOLINT: likewise
-  Port(const char* service) noexcept : name_(service) {}       // NOLINT: likewise
+  Port(int number);                                               // NOLINT: implicit by design
+  Port(std::string_view service);                                 // NOLINT: likewise
+  Port(const char* service) : Port(std::string_view(service)) {}  // NOLINT: likewise
 
   bool numeric() const noexcept { return name_.empty(); }
   std::uint16_t number() const noexcept { return number_; }
@@ -55,8 +55,9 @@ struct ResolveOptions {
 /// thread of the default executor.
 ///
 /// Shape     An empty host means "any" with AI_PASSIVE, else this machine.
-/// Errors    GaiError "[Errno -2] Name or service not known" and its like. OSError "getaddrinfo() returned empty list".
-///           ValueError  a host of more than 253 bytes, or with a NUL inside: nothing is looked up.
+///           The answer may be empty.
+/// Errors    GaiError "[Errno -2] Name or service not known" and its like. OSError  the system failed.
+///           ValueError  a host of more than 253 bytes, a host or service with a NUL inside: nothing is looked up.
 /// Threads   In a task.
 /// Lifetime  `host` and `port` are copied before this returns.
 /// Source    CPython base_events.py _ensure_resolved.

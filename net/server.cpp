@@ -215,12 +215,26 @@ Coro<Server> finish_server(std::shared_ptr<ServerState> state, bool start) {
   co_return Server(std::move(state));
 }
 
-Coro<Server> bind_all(ProtocolFactory factory, Coro<std::vector<AddressInfo>> resolving, ServerOptions options) {
+/// Without doubles: some systems list an address twice, and the second bind() would fail.
+std::vector<AddressInfo> distinct(const std::vector<AddressInfo>& addresses) {
+  std::vector<AddressInfo> found;
+  for (const AddressInfo& info : addresses) {
+    const bool known = std::any_of(found.begin(), found.end(),
+                                   [&](const AddressInfo& other) { return other.endpoint == info.endpoint; });
+    if (!known) found.push_back(info);
+  }
+  return found;
+}
+
+/// `host` is for the error text: as Python prints it, None for all interfaces.
+Coro<Server> bind_all(ProtocolFactory factory, std::string host, Coro<std::vector<AddressInfo>> resolving,
+                      ServerOptions options) {
   EventLoop& loop = get_running_loop();
   const auto state = std::make_shared<ServerState>(loop, std::move(factory), options.backlog);
   const std::vector<AddressInfo> addresses = co_await std::move(resolving);
+  if (addresses.empty()) throw OSError("getaddrinfo(" + host + ") returned empty list");
   std::string tried;
-  for (const AddressInfo& info : addresses) {
+  for (const AddressInfo& info : distinct(addresses)) {
     Socket socket = bind_to(loop, info, options);
     if (socket.valid()) state->add(std::move(socket));
     tried += (tried.empty() ? "" : ", ") + info.endpoint.repr();
@@ -235,7 +249,8 @@ Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port 
   if (options.sock != nullptr) throw ValueError("host/port and sock can not be specified at the same time");
   check_backlog(options.backlog);
   const ResolveOptions wanted{.family = options.family, .flags = options.flags};
-  return bind_all(std::move(factory), getaddrinfo(host, port, wanted), options);
+  const std::string name = host.empty() ? "None" : "'" + std::string(host) + "'";
+  return bind_all(std::move(factory), name, getaddrinfo(host, port, wanted), options);
 }
 
 Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options) {

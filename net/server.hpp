@@ -98,7 +98,8 @@ Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options
 /// Errors    ValueError "host/port and sock can not be specified at the same time", "Neither host/port nor sock were
 ///           specified", "A Stream Socket was expected, got …", a bad port, host name or backlog.
 ///           OSError "[Errno 98] error while attempting to bind on address ('127.0.0.1', 80): address already in use";
-///           "could not bind on any address out of [...]". On every failure all sockets are closed.
+///           "could not bind on any address out of [...]"; "getaddrinfo('host') returned empty list". On every failure,
+///           and when it is cancelled, all sockets are closed.
 /// Threads   In a task. Gives up one pass after listening.
 /// Lifetime  Arguments are copied before this returns.
 /// Source    CPython 3.13 base_events.py create_server.

@@ -23,6 +23,8 @@ Endpoint endpoint_from(Ask&& ask) {
 Socket::Socket(Kernel& kernel, int fd, int protocol) : fd_(kernel, fd), protocol_(protocol) {
   type_ = option_or(kernel, fd, SO_TYPE, 0);
   family_ = local_endpoint().family();
+  // Only a socket: others may share the open file of a terminal or a pipe, and the flag with it.
+  if (type_ != 0) static_cast<void>(kernel.set_nonblocking(fd));
 }
 
 Socket Socket::open(Kernel& kernel, int family, int type, int protocol, int& error) {

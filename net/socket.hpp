@@ -22,8 +22,8 @@ namespace weir {
 class Socket {
  public:
   Socket() = default;
-  /// Takes over a descriptor that is a non-blocking socket. Its kind is asked of the kernel; its protocol is 0 unless
-  /// said, as CPython has it: TCP_NODELAY is set on sockets of protocol IPPROTO_TCP only.
+  /// Takes over a descriptor, and makes it non-blocking. Its kind is asked of the kernel, and 0 if it is no socket; its
+  /// protocol is 0 unless said, as CPython has it: TCP_NODELAY is set on sockets of protocol IPPROTO_TCP only.
   Socket(Kernel& kernel, int fd, int protocol = 0);
 
   /// A new socket. `error` is set to 0 or errno.

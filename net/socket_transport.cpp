@@ -38,6 +38,10 @@ std::size_t total_size(std::span<const std::string_view> pieces) {
   return total;
 }
 
+void check_protocol(const std::shared_ptr<Protocol>& protocol) {
+  if (!protocol) throw ValueError("a protocol was expected, got None");
+}
+
 iovec to_iovec(std::string_view piece) { return {const_cast<char*>(piece.data()), piece.size()}; }
 
 }  // namespace
@@ -75,6 +79,10 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
                                                         std::shared_ptr<Protocol> protocol, Endpoint peer,
                                                         std::shared_ptr<TransportOwner> owner, Callback connected) {
   loop.check_closed();
+  check_protocol(protocol);
+  // What still watches the socket would hear nothing more, and could not be removed either.
+  loop.remove_reader(socket.fd());
+  loop.remove_writer(socket.fd());
   const std::shared_ptr<SocketTransport> transport(
       new SocketTransport(loop, std::move(socket), std::move(protocol), std::move(peer), std::move(owner)));
   Socket& its = *transport->socket_;
@@ -93,7 +101,8 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
 
 void SocketTransport::make_connection() {
   if (state_ == State::ended) return;
-  protocol_->connection_made(self_);
+  const std::shared_ptr<Protocol> protocol = protocol_;  // It may hand over to another one in its own callback.
+  protocol->connection_made(self_);
 }
 
 void SocketTransport::start_reading() {
@@ -114,16 +123,20 @@ void SocketTransport::start_reading() {
 void SocketTransport::read_ready() {
   if (state_ != State::open) return;
   const std::shared_ptr<SocketTransport> keep = self_;
-  const IoResult got = socket_->recv(block_.room());  // Once per event: a busy peer must not starve the others.
+  const std::span<char> room = block_.room();
+  const IoResult got = socket_->recv(room);  // Once per event: a busy peer must not starve the others.
   if (got.would_block()) return;
   if (!got.ok()) return fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
   if (got.value == 0) return read_eof();
-  const std::shared_ptr<Protocol> protocol = protocol_;  // It may hand over to another one in its own callback.
+  const std::shared_ptr<Protocol> protocol = protocol_;
   try {
-    protocol->data_received({block_.room().data(), static_cast<std::size_t>(got.value)});
+    protocol->data_received({room.data(), static_cast<std::size_t>(got.value)});
+  } catch (const KeyboardInterrupt&) {  // Never about this connection: it goes through, out of run_forever().
+    throw;
   } catch (...) {
     fatal_error(std::current_exception(), "Fatal error: protocol.data_received() call failed.");
   }
+  block_.expire_when_drained();
 }
 
 void SocketTransport::read_eof() {
@@ -134,6 +147,8 @@ void SocketTransport::read_eof() {
   bool keep_open = false;
   try {
     keep_open = protocol->eof_received();
+  } catch (const KeyboardInterrupt&) {
+    throw;
   } catch (...) {
     return fatal_error(std::current_exception(), "Fatal error: protocol.eof_received() call failed.");
   }
@@ -172,7 +187,9 @@ void SocketTransport::enqueue(std::span<const std::string_view> pieces, const ch
   const std::size_t total = total_size(pieces);
   if (total == 0) return;
   if (state_ == State::ending || state_ == State::ended) [[unlikely]] return drop_write();
-  const bool small = gather_ && total < direct_write_bytes && !flow_.over(buffer_.size() + total);
+  // Outside a run there is no pass whose end would send it.
+  const bool gathers = gather_ && loop_.is_running();
+  const bool small = gathers && total < direct_write_bytes && !flow_.over(buffer_.size() + total);
   if (!small && !blocked_) return send_now(pieces);
   for (const std::string_view piece : pieces) buffer_.append(piece);
   if (!blocked_) return loop_.when_drained(*this);
@@ -306,7 +323,9 @@ void SocketTransport::close() {
   loop_.io().set_reader(socket_->fd(), nullptr);
 }
 
-void SocketTransport::abort() { end(nullptr); }
+void SocketTransport::abort() {
+  if (send_gathered()) end(nullptr);
+}
 
 void SocketTransport::fatal_error(const std::exception_ptr& error, const char* message) {
   if (!is_os_error(error)) {
@@ -333,9 +352,12 @@ void SocketTransport::end(const std::exception_ptr& error) {
 void SocketTransport::lose(const std::exception_ptr& error) {
   if (state_ == State::ended) return;
   const std::shared_ptr<SocketTransport> keep = std::move(self_);
+  std::exception_ptr interrupt;
   state_ = State::ended;
   try {
     protocol_->connection_lost(error);
+  } catch (const KeyboardInterrupt&) {
+    interrupt = std::current_exception();
   } catch (...) {
     report("Exception in callback SocketTransport.connection_lost(...)", std::current_exception());
   }
@@ -345,11 +367,14 @@ void SocketTransport::lose(const std::exception_ptr& error) {
   Owned::unlink();
   ServerLink::unlink();
   if (const std::shared_ptr<TransportOwner> owner = std::move(owner_)) owner->transport_lost();
+  if (interrupt) std::rethrow_exception(interrupt);
 }
 
 // ---- About it
 
 void SocketTransport::set_protocol(std::shared_ptr<Protocol> protocol) {
+  check_protocol(protocol);
+  if (state_ == State::ended) return;  // Nobody would let go of it again.
   send_gathered();
   protocol_ = std::move(protocol);
 }
@@ -375,6 +400,8 @@ void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* fa
   const std::shared_ptr<Protocol> protocol = protocol_;
   try {
     (*protocol.*callback)();
+  } catch (const KeyboardInterrupt&) {
+    throw;
   } catch (...) {
     report(failure, std::current_exception());
   }

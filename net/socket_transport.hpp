@@ -48,7 +48,8 @@ class SocketTransport final : public Transport,
  public:
   /// Makes the transport and schedules, in this order: connection_made, the start of reading, `connected`.
   ///
-  /// Errors    OSError  the poller refuses the socket; it is closed, and the protocol has heard nothing.
+  /// Errors    RuntimeError  the loop is closed. ValueError  there is no protocol. The socket is then closed. A poller
+  ///           that refuses it ends the connection after connection_made.
   static std::shared_ptr<SocketTransport> start(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol,
                                                 Endpoint peer, std::shared_ptr<TransportOwner> owner,
                                                 Callback connected);

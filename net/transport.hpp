@@ -129,14 +129,16 @@ class Transport {
 
   /// Stops reading, sends what was written, then ends: connection_lost(null). Idempotent.
   virtual void close() = 0;
-  /// Ends now: what was written and not sent is thrown away. connection_lost(null).
+  /// Ends now: what was written and the socket has not taken is thrown away. connection_lost(null).
   virtual void abort() = 0;
   /// True from close(), abort() or the first error on, for ever.
   virtual bool is_closing() const = 0;
 
   // ---- About it
 
-  /// The next callback goes to `protocol`. The old one hears nothing more.
+  /// The next callback goes to `protocol`. The old one hears nothing more. No-op once the connection is lost.
+  ///
+  /// Errors    ValueError "a protocol was expected, got None".
   virtual void set_protocol(std::shared_ptr<Protocol> protocol) = 0;
   /// Null once the connection is lost.
   virtual std::shared_ptr<Protocol> get_protocol() const = 0;

@@ -10,25 +10,17 @@
 namespace weir {
 namespace {
 
-// How many passes may go by without asking the kernel for events while callbacks keep each other busy. A poll with
-// nothing to report costs 180 ns, a pass with one callback 5 ns: at 16 the polls cost about as much as the passes.
+// How many passes may go by without asking the kernel for events while callbacks keep each other
+// busy. A poll with nothing to report costs 180 ns, a pass with one callback 5 ns: at 16 the polls
+// cost about as much as the passes.
 constexpr int max_passes_without_poll = 16;
 
-// How many passes the events of one poll may spend, together, on draining what they woke. An event gets at least one,
-// so timers wait for at most (events of the batch + this many) passes.
+// How many passes the events of one poll may spend, together, on draining what they woke. An event
+// gets at least one, so timers wait for at most (events of the batch + this many) passes.
 constexpr int max_drain_passes = 64;
 
 // How often a closing loop runs what the cancelled tasks still have to say before it destroys them.
 constexpr int max_closing_passes = 1000;
-
-void check_callable(const Callback& callback, const char* function) {
-  if (callback) [[likely]] return;
-  throw ValueError(std::string("a callable object was expected by ") + function + ", got None");
-}
-
-detail::HandleNode& node_of(detail::Runnable& runnable) {
-  return static_cast<detail::HandleNode&>(static_cast<detail::Timer&>(runnable));
-}
 
 }  // namespace
 
@@ -84,7 +76,7 @@ EventLoop::~EventLoop() {
 
 Handle EventLoop::call_soon(Callback callback, std::source_location where) {
   check_closed();
-  check_callable(callback, "call_soon()");
+  detail::check_callable(callback, "call_soon()");
   if (debug_) check_thread();
   detail::Ref<detail::HandleNode> node =
       detail::HandleNode::make(*this, detail::once_handle, std::move(callback), where);
@@ -99,7 +91,7 @@ TimerHandle EventLoop::call_later(Delay delay, Callback callback, std::source_lo
 
 TimerHandle EventLoop::call_at(TimePoint when, Callback callback, std::source_location where) {
   check_closed();
-  check_callable(callback, "call_at()");
+  detail::check_callable(callback, "call_at()");
   if (debug_) check_thread();
   detail::Ref<detail::HandleNode> node =
       detail::HandleNode::make(*this, detail::once_handle, std::move(callback), where);
@@ -109,71 +101,15 @@ TimerHandle EventLoop::call_at(TimePoint when, Callback callback, std::source_lo
 }
 
 void EventLoop::call_soon_threadsafe(Callback callback, std::source_location where) {
-  check_callable(callback, "call_soon_threadsafe()");
+  detail::check_callable(callback, "call_soon_threadsafe()");
   if (!mailbox_->post(callback, where)) throw_closed();
-}
-
-// ---- Descriptors
-
-void EventLoop::watch(int fd, bool for_write, Callback callback, const std::source_location& where) {
-  check_closed();
-  check_callable(callback, for_write ? "add_writer()" : "add_reader()");
-  if (fd < 0) throw ValueError("Invalid file descriptor: " + std::to_string(fd));
-  check_unowned(fd);
-  const detail::Ref<detail::HandleNode> node =
-      detail::HandleNode::make(*this, detail::watching_handle, std::move(callback), where);
-  detail::Runnable* const reader = io_.reader(fd);
-  detail::Runnable* const writer = io_.writer(fd);
-  const int error = for_write ? io_.open(fd, reader, node.get()) : io_.open(fd, node.get(), writer);
-  if (error != 0) throw_os_error(error);
-  node->add_ref();  // The table's.
-  if (detail::Runnable* const replaced = for_write ? writer : reader) {
-    node_of(*replaced).cancel();
-    node_of(*replaced).release();  // Last: the callable's destructor is the user's, and may come back here.
-  }
-}
-
-bool EventLoop::unwatch(int fd, bool for_write) {
-  detail::Runnable* found = for_write ? io_.writer(fd) : io_.reader(fd);
-  if (found == nullptr || found->kind != &detail::watching_handle) return false;
-  for_write ? io_.set_writer(fd, nullptr) : io_.set_reader(fd, nullptr);
-  // Nobody left: a new generation, so that what the kernel has already reported is not delivered to a successor.
-  if (io_.reader(fd) == nullptr && io_.writer(fd) == nullptr) io_.forget(fd);
-  node_of(*found).cancel();
-  node_of(*found).release();
-  return true;
-}
-
-/// What is watched, but not by a user's callback, is a transport's, a listener's or a pending connection's.
-void EventLoop::check_unowned(int fd) const {
-  std::string owner = io_.owner(fd);
-  for (const detail::Runnable* its : {io_.reader(fd), io_.writer(fd)}) {
-    if (owner.empty() && its != nullptr && its->kind != &detail::watching_handle) owner = its->kind->describe(*its);
-  }
-  if (owner.empty()) return;
-  throw RuntimeError("File descriptor " + std::to_string(fd) + " is used by transport " + owner);
-}
-
-void EventLoop::add_reader(int fd, Callback callback, std::source_location where) {
-  watch(fd, false, std::move(callback), where);
-}
-void EventLoop::add_writer(int fd, Callback callback, std::source_location where) {
-  watch(fd, true, std::move(callback), where);
-}
-bool EventLoop::remove_reader(int fd) {
-  check_unowned(fd);
-  return unwatch(fd, false);
-}
-bool EventLoop::remove_writer(int fd) {
-  check_unowned(fd);
-  return unwatch(fd, true);
 }
 
 // ---- Signals
 
 void EventLoop::add_signal_handler(int number, Callback callback, std::source_location where) {
   check_closed();
-  check_callable(callback, "add_signal_handler()");
+  detail::check_callable(callback, "add_signal_handler()");
   signals_.add(number, *this, std::move(callback), where);
 }
 bool EventLoop::remove_signal_handler(int number) { return signals_.remove(number); }
@@ -196,10 +132,10 @@ void EventLoop::run_forever() {
   } while (!stopping_);
 }
 
-/// One pass. The only place where ready callbacks are called, together with the drain of each event.
+/// One pass. Ready callbacks are called here, and in the drain of each event, and nowhere else.
 void EventLoop::run_once() {
   flush_interest();
-  // stop() before the run: asyncio documents that the one pass looks at the sockets, whatever is ready.
+  // stop() before the run: asyncio documents that the one pass looks at the sockets all the same.
   if (ready_.empty() || passes_since_poll_ >= max_passes_without_poll || stopping_) {
     poll();
   } else {
@@ -215,8 +151,9 @@ void EventLoop::run_once() {
   run_hooks();
 }
 
-/// The pass that stop() ends runs what was ready and what is due. What its events have woken waits for the next run,
-/// like all that the callbacks of a last pass schedule (docs.python.org, loop.stop).
+/// The pass that stop() ends runs what was ready and what is due. What its events have woken waits
+/// for the next run, like all that the callbacks of a last pass schedule (docs.python.org,
+/// loop.stop).
 void EventLoop::run_last() {
   const std::size_t woken = ready_.size_since(batch_start_);
   ready_.move_to_back(ready_.size() - woken);
@@ -228,8 +165,9 @@ void EventLoop::run_last() {
 void EventLoop::flush_interest() {
   int fd = -1;
   while (const int error = io_.flush(&fd)) {
-    call_exception_handler(ExceptionContext("The poller refused a change of interest", make_os_error(error))
-                               .with("socket", "fd " + std::to_string(fd)));
+    call_exception_handler(
+        ExceptionContext("The poller refused a change of interest", make_os_error(error))
+            .with("socket", "fd " + std::to_string(fd)));
   }
 }
 
@@ -252,7 +190,7 @@ void EventLoop::poll() {
   for (const Ready& event : events_) dispatch(event);
 }
 
-// BYTE 2/7: one fd is ready: its reader runs, and all that it wakes, before the next fd is looked at.
+// BYTE 2/7: one fd is ready: its reader runs, and all that it wakes, before the next fd's does.
 // Next: SocketTransport::read_ready (net/socket_transport.cpp)
 void EventLoop::dispatch(const Ready& event) {
   if (!io_.current(event)) {
@@ -261,11 +199,11 @@ void EventLoop::dispatch(const Ready& event) {
   }
   // Readable first: bytes that came before a hang-up or a reset are read before it is noticed.
   if (event.readable) {
-    if (detail::Runnable* reader = io_.reader(event.fd)) debug_ ? run_slowly(*reader) : reader->run();
+    if (detail::Runnable* reader = io_.reader(event.fd)) call(*reader);
   }
   // The reader may have closed the descriptor, or stopped the writing.
   if (event.writable && io_.current(event)) {
-    if (detail::Runnable* writer = io_.writer(event.fd)) debug_ ? run_slowly(*writer) : writer->run();
+    if (detail::Runnable* writer = io_.writer(event.fd)) call(*writer);
   }
   drain();
 }
@@ -303,16 +241,11 @@ void EventLoop::run_ready(std::size_t count) {
   // Exactly those that were ready when the pass began: what they schedule runs in the next one.
   for (; count > 0; --count) {
     detail::Runnable* runnable = ready_.pop();
-    if (runnable == nullptr) continue;  // Cancelled since.
-    if (debug_) {
-      run_slowly(*runnable);
-    } else {
-      runnable->run();
-    }
+    if (runnable != nullptr) call(*runnable);  // Null: cancelled since.
   }
 }
 
-void EventLoop::run_slowly(detail::Runnable& runnable) {
+void EventLoop::run_timed(detail::Runnable& runnable) {
   const std::string description = runnable.kind->describe(runnable);  // It may not outlive its run.
   const TimePoint start = time();
   runnable.run();
@@ -346,8 +279,8 @@ void EventLoop::close() {
   if (interrupt) std::rethrow_exception(interrupt);
 }
 
-/// Runs what the aborted transports and the cancelled tasks have to say. Returns a KeyboardInterrupt that came up, for
-/// later: a loop that is half closed is no use to anybody.
+/// Runs what the aborted transports and the cancelled tasks have to say. Returns a
+/// KeyboardInterrupt that came up, for later: a loop that is half closed is no use to anybody.
 std::exception_ptr EventLoop::wind_down() {
   std::exception_ptr interrupt;
   detail::IntrusiveList<detail::Owned> ending;
@@ -364,7 +297,6 @@ std::exception_ptr EventLoop::wind_down() {
       interrupt = std::current_exception();
     }
   }
-  ending.take(owned_);
   owned_.take(ending);
   return interrupt;
 }
@@ -380,7 +312,8 @@ bool EventLoop::let_go() {
   }
   signals_.remove_all();
   while (!services_.empty()) {
-    const Service last = std::move(services_.back());  // Taken out first: its destructor may look for others.
+    // Taken out first: its destructor may look for others.
+    const Service last = std::move(services_.back());
     services_.pop_back();
   }
   return found;
@@ -405,8 +338,9 @@ void EventLoop::call_exception_handler(const ExceptionContext& context) noexcept
       const ExceptionHandler handler = exception_handler_;  // It may replace itself.
       handler(*this, context);
     } catch (...) {
-      default_exception_handler(ExceptionContext("Unhandled error in exception handler", std::current_exception())
-                                    .with("context", to_string(context)));
+      default_exception_handler(
+          ExceptionContext("Unhandled error in exception handler", std::current_exception())
+              .with("context", to_string(context)));
     }
   } catch (...) {
     log(LogLevel::error, "Exception in default exception handler");
@@ -433,7 +367,8 @@ Executor& EventLoop::default_executor() {
 
 void EventLoop::check_thread() const {
   if (thread_ != std::thread::id() && thread_ != std::this_thread::get_id()) {
-    throw RuntimeError("Non-thread-safe operation invoked on an event loop other than the current one");
+    throw RuntimeError(
+        "Non-thread-safe operation invoked on an event loop other than the current one");
   }
 }
 

@@ -21,6 +21,7 @@
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/log.hpp>
 #include <weir/reactor/mailbox.hpp>
+#include <weir/reactor/owned.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/signals.hpp>
@@ -31,34 +32,8 @@ namespace weir {
 class EventLoop;
 
 namespace detail {
-
-/// Something to do when the event that is being served has been drained, at the latest at the end of the pass: send
-/// what was gathered, give back the read block. Asked for again every time.
-struct DrainHook : ListLink {
-  explicit DrainHook(void (*its_run)(DrainHook&)) noexcept : run(its_run) {}
-  void (*run)(DrainHook&);
-};
-
-/// Something that lives as long as the loop unless it ends by itself: a transport, a listener, a task.
-struct Owned : ListLink {
-  struct Kind {
-    void (*abort)(Owned&);    // Asks it to end: close now, be cancelled. Called once, when the loop closes.
-    void (*destroy)(Owned&);  // It did not: frees it, and reports that.
-  };
-  explicit Owned(const Kind& its_kind) noexcept : kind(&its_kind) {}
-  const Kind* kind;
-};
-
-/// What may outlive the loop holds this instead of a pointer to it: `loop` is null once the loop is gone.
-struct LoopToken : Counted<LoopToken> {
-  explicit LoopToken(EventLoop& its_loop) noexcept : loop(&its_loop) {}
-  void destroy() noexcept { delete this; }
-  EventLoop* loop;
-};
-
-/// The loop that runs on this thread: set by run_forever(), read by get_running_loop(), nothing else.
+/// The loop that runs on this thread: set by run_forever(), read by get_running_loop() alone.
 extern constinit thread_local EventLoop* running_loop;
-
 }  // namespace detail
 
 /// What the loop has done, for tests and measurements.
@@ -68,14 +43,17 @@ struct LoopStats {
   std::uint64_t stale_events = 0;  // events of registrations that were already forgotten, dropped
 };
 
-/// The loop: runs ready callbacks, waits for descriptors and deadlines, and runs what they make ready.
+/// The loop: runs what is ready, waits for descriptors and deadlines, and runs what they wake.
 ///
-/// Shape     One pass is: tell the poller what changed, poll, serve each ready descriptor to the end, queue due timers,
-///           run what was ready, send what was gathered. docs/design has the reasons.
-/// Errors    Every scheduling function throws RuntimeError "Event loop is closed" after close(), and ValueError "a
-///           callable object was expected by call_soon(), got None" for an empty callback. What a callback throws goes
-///           to the exception handler, and the loop goes on; KeyboardInterrupt alone comes out of run_forever().
-/// Threads   One thread at a time, except call_soon_threadsafe(). In debug mode call_soon and call_at check it.
+/// Shape     One pass is: tell the poller what changed, poll, serve each ready descriptor to the
+///           end, queue due timers, run what was ready, send what was gathered. docs/design has the
+///           reasons.
+/// Errors    Every scheduling function throws RuntimeError "Event loop is closed" after close(),
+///           and ValueError "a callable object was expected by call_soon(), got None" for an empty
+///           callback. What a callback throws goes to the exception handler, and the loop goes on;
+///           KeyboardInterrupt alone comes out of run_forever().
+/// Threads   One thread at a time, except call_soon_threadsafe(). In debug mode call_soon and
+///           call_at check it.
 /// Lifetime  Must outlive nothing: handles, futures and streams that outlive it become inert.
 /// Source    CPython base_events.py, selector_events.py.
 class EventLoop {
@@ -93,12 +71,13 @@ class EventLoop {
 
   /// Runs `callback` in the next pass, after everything scheduled before it.
   ///
-  /// Errors    RuntimeError  the loop is closed; in debug mode, called from another thread while the loop runs.
+  /// Errors    RuntimeError  the loop is closed; in debug mode, called from another thread while
+  ///           the loop runs.
   /// Cost      No allocation in steady state for callables of up to 48 bytes.
   Handle call_soon(Callback callback, std::source_location where = std::source_location::current());
 
-  /// Runs `callback` once `delay` has passed; a delay of zero or less is due now. Equal deadlines run in the order
-  /// they were scheduled, never early.
+  /// Runs `callback` once `delay` has passed; a delay of zero or less is due now. Equal deadlines
+  /// run in the order they were scheduled, never early.
   TimerHandle call_later(Delay delay, Callback callback,
                          std::source_location where = std::source_location::current());
   TimerHandle call_at(TimePoint when, Callback callback,
@@ -108,61 +87,69 @@ class EventLoop {
   ///
   /// Errors    RuntimeError  the loop is closed; `callback` has not run and will not.
   /// Threads   Any, also while the loop closes. Not from signal handlers: see add_signal_handler().
-  void call_soon_threadsafe(Callback callback, std::source_location where = std::source_location::current());
+  void call_soon_threadsafe(Callback callback,
+                            std::source_location where = std::source_location::current());
 
   /// The loop's clock: monotonic, of the loop's kernel.
   TimePoint time() { return kernel_.now(); }
 
   // ---- Descriptors
 
-  /// Calls `callback` whenever `fd` can be read (or has hung up), replacing the callback it had. Level-triggered.
+  /// Calls `callback` whenever `fd` can be read (or has hung up), in place of the one it had.
   ///
   /// Errors    ValueError "Invalid file descriptor: -1". OSError  the kernel cannot watch it.
   ///           RuntimeError  a transport owns the descriptor.
   /// Lifetime  Remove it before the descriptor is closed.
-  void add_reader(int fd, Callback callback, std::source_location where = std::source_location::current());
+  void add_reader(int fd, Callback callback,
+                  std::source_location where = std::source_location::current());
   /// Returns whether there was one.
   ///
   /// Errors    RuntimeError  a transport owns the descriptor.
   bool remove_reader(int fd);
-  void add_writer(int fd, Callback callback, std::source_location where = std::source_location::current());
+  void add_writer(int fd, Callback callback,
+                  std::source_location where = std::source_location::current());
   bool remove_writer(int fd);
 
   // ---- Signals
 
-  /// Calls `callback` on the loop whenever signal `number` arrives. Arrivals between two passes merge.
+  /// Calls `callback` on the loop whenever signal `number` arrives. Arrivals in one pass merge.
   ///
-  /// Errors    ValueError "invalid signal number 0". RuntimeError "sig 9 cannot be caught", "sig 10 is handled by
-  ///           another loop".
+  /// Errors    ValueError "invalid signal number 0". RuntimeError "sig 9 cannot be caught", "sig 10
+  ///           is handled by another loop".
   /// Threads   The loop's thread may be any thread.
   void add_signal_handler(int number, Callback callback,
                           std::source_location where = std::source_location::current());
-  /// Puts back the disposition that the signal had. Returns whether there was a handler. ValueError as above.
+  /// Puts back the disposition that the signal had. Returns whether there was a handler.
+  ///
+  /// Errors    ValueError as above.
   bool remove_signal_handler(int number);
 
   // ---- Running
 
-  /// Runs until stop(). Called before it, stop() makes this run exactly one pass that does not wait.
+  /// Runs until stop(). Called before it, stop() makes this one pass, which does not wait.
   ///
-  /// Errors    RuntimeError "This event loop is already running", "Cannot run the event loop while another loop is
-  ///           running", "Event loop is closed". OSError  the poller failed.
+  /// Errors    RuntimeError "This event loop is already running", "Cannot run the event loop while
+  ///           another loop is running", "Event loop is closed". OSError  the poller failed.
   void run_forever();
 
-  /// Runs until `awaitable` (a Coro, Task, Future or any weir awaitable) is done; returns its result or throws.
+  /// Runs until `awaitable` (a Coro, Task, Future or any weir awaitable) is done; returns its
+  /// result or throws.
   ///
   /// Errors    RuntimeError "Event loop stopped before Future completed."
   /// Source    Defined in reactor/task/run_until_complete.hpp.
   template <class Awaitable>
   decltype(auto) run_until_complete(Awaitable&& awaitable);
 
-  /// Ends run_forever() when the current pass is over. What its callbacks schedule stays ready for the next run.
+  /// Ends run_forever() when the current pass is over. What its callbacks schedule stays ready for
+  /// the next run.
   void stop() noexcept { stopping_ = true; }
 
-  /// Ends everything: aborts transports and listeners, cancels tasks, runs what that makes ready, destroys and reports
-  /// what is left. Never waits: neither for descriptors, nor for timers, nor for threads. Idempotent.
+  /// Ends everything: aborts transports and listeners, cancels tasks, runs what that makes ready,
+  /// destroys and reports what is left. Never waits: neither for descriptors, nor for timers, nor
+  /// for threads. Idempotent.
   ///
-  /// Errors    RuntimeError "Cannot close a running event loop". KeyboardInterrupt that a callback throws comes out
-  ///           when all is closed.
+  /// Errors    RuntimeError "Cannot close a running event loop". KeyboardInterrupt that a callback
+  ///           throws comes out when all is closed.
   void close();
 
   bool is_running() const noexcept { return state_ == State::running; }
@@ -170,8 +157,8 @@ class EventLoop {
 
   // ---- Tasks, futures, threads (defined in reactor/task/)
 
-  /// Starts a coroutine (or any weir awaitable) as a Task; its first step runs in the next pass. The loop keeps it
-  /// alive. (reactor/task/task.hpp)
+  /// Starts a coroutine (or any weir awaitable) as a Task; its first step runs in the next pass.
+  /// The loop keeps it alive. (reactor/task/task.hpp)
   template <class Awaitable>
   auto create_task(Awaitable awaitable, std::string name = {});
   /// A pending Future<T>. (reactor/task/future.hpp)
@@ -191,15 +178,15 @@ class EventLoop {
   /// Replaces the exception handler; an empty one brings back the default, which logs.
   void set_exception_handler(ExceptionHandler handler) { exception_handler_ = std::move(handler); }
   const ExceptionHandler& get_exception_handler() const noexcept { return exception_handler_; }
-  /// Hands a failure that no caller could be told to the exception handler. Never throws: a handler that throws is
-  /// reported to the default one.
+  /// Hands a failure that no caller could be told to the exception handler. Never throws: a handler
+  /// that throws is reported to the default one.
   void call_exception_handler(const ExceptionContext& context) noexcept;
   void default_exception_handler(const ExceptionContext& context);
 
   void set_log_sink(LogSink sink) { log_sink_ = std::move(sink); }
   void log(LogLevel level, std::string_view text) noexcept;
 
-  /// Debug mode checks threads and logs slow callbacks. Starts on if WEIR_DEBUG is set and not empty.
+  /// Debug mode checks threads and logs slow callbacks. On from the start if WEIR_DEBUG says so.
   void set_debug(bool enabled) noexcept { debug_ = enabled; }
   bool get_debug() const noexcept { return debug_; }
   /// In debug mode a callback that takes this long or longer is logged.
@@ -223,7 +210,7 @@ class EventLoop {
   }
   /// RuntimeError "Event loop is closed" once it is.
   void check_closed() const {
-    if (state_ == State::closed) [[unlikely]] throw_closed();
+    if (state_ == State::closed) throw_closed();
   }
   /// The loop's own S, made from (EventLoop&) at first use, destroyed when the loop closes.
   template <class S>
@@ -231,7 +218,8 @@ class EventLoop {
     if (void* found = find_service(&service_key<S>)) return *static_cast<S*>(found);
     auto made = std::make_unique<S>(*this);
     S& result = *made;
-    services_.push_back({&service_key<S>, {made.release(), [](void* s) { delete static_cast<S*>(s); }}});
+    services_.push_back(
+        {&service_key<S>, {made.release(), [](void* s) { delete static_cast<S*>(s); }}});
     return result;
   }
 
@@ -254,7 +242,8 @@ class EventLoop {
   void receive();
   void run_ready(std::size_t count);
   void run_last();
-  void run_slowly(detail::Runnable& runnable);
+  void call(detail::Runnable& runnable) { debug_ ? run_timed(runnable) : runnable.run(); }
+  void run_timed(detail::Runnable& runnable);
   void run_hooks();
   std::exception_ptr wind_down();
   bool let_go();
@@ -278,15 +267,15 @@ class EventLoop {
   detail::IntrusiveList<detail::Owned> owned_;
   std::unique_ptr<Executor> executor_;
   std::vector<Service> services_;
-  std::vector<Ready> events_;        // The batch that poll() fills.
-  std::vector<detail::Letter> mail_; // What receive() takes out of the mailbox.
+  std::vector<Ready> events_;         // The batch that poll() fills.
+  std::vector<detail::Letter> mail_;  // What receive() takes out of the mailbox.
   ExceptionHandler exception_handler_;
   LogSink log_sink_ = log_to_stderr;
   LoopStats stats_;
-  std::thread::id thread_;           // The one that runs it.
-  std::uint64_t batch_start_ = 0;    // ready_.end() when the last poll had come back.
+  std::thread::id thread_;         // The one that runs it.
+  std::uint64_t batch_start_ = 0;  // ready_.end() when the last poll had come back.
   int passes_since_poll_ = 0;
-  int drain_passes_left_ = 0;        // Of the batch of events being served.
+  int drain_passes_left_ = 0;  // Of the batch of events being served.
   State state_ = State::idle;
   bool stopping_ = false;
   bool debug_ = false;

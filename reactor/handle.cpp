@@ -12,11 +12,9 @@ namespace {
 
 std::string describe_handle(const Runnable& runnable) {
   const auto& node = static_cast<const HandleNode&>(static_cast<const Timer&>(runnable));
-  return std::string("<Handle ") + node.made_at.file_name() + ":" + std::to_string(node.made_at.line()) +
-         (node.cancelled ? " cancelled>" : ">");
+  return std::string("<Handle ") + node.made_at.file_name() + ":" +
+         std::to_string(node.made_at.line()) + (node.cancelled ? " cancelled>" : ">");
 }
-
-HandleNode& node_of(Runnable& runnable) { return static_cast<HandleNode&>(static_cast<Timer&>(runnable)); }
 
 /// What it throws goes to the loop's handler; Ctrl-C alone goes through, out of run_forever().
 void call_reporting(HandleNode& node, EventLoop& loop) {
@@ -27,14 +25,16 @@ void call_reporting(HandleNode& node, EventLoop& loop) {
   } catch (...) {
     const std::string text = describe_handle(node);
     loop.call_exception_handler(
-        ExceptionContext("Exception in callback " + text, std::current_exception()).with("handle", text));
+        ExceptionContext("Exception in callback " + text, std::current_exception())
+            .with("handle", text));
   }
 }
 
 void run_once_handle(Runnable& runnable) {
-  HandleNode& node = node_of(runnable);
+  HandleNode& node = HandleNode::of(runnable);
   EventLoop& loop = *std::exchange(node.loop, nullptr);
-  struct Finish {  // The callback's own state dies first, then the queue's reference, whatever it throws.
+  // The callback's own state dies first, then the queue's reference, whatever it throws.
+  struct Finish {
     HandleNode& node;
     ~Finish() {
       node.callback.reset();
@@ -46,15 +46,15 @@ void run_once_handle(Runnable& runnable) {
 
 /// The loop closes: the callback will not run, and its handles must not ask the loop.
 void drop_once_handle(Runnable& runnable) {
-  HandleNode& node = node_of(runnable);
+  HandleNode& node = HandleNode::of(runnable);
   node.loop = nullptr;
   node.callback.reset();
   node.release();
 }
 
 void run_watching_handle(Runnable& runnable) {
-  HandleNode& node = node_of(runnable);
-  const Ref<HandleNode> keep(&node);  // remove_reader() inside the callback must not destroy what runs.
+  HandleNode& node = HandleNode::of(runnable);
+  const Ref<HandleNode> keep(&node);  // remove_reader() in the callback must not destroy it yet.
   if (node.loop != nullptr) call_reporting(node, *node.loop);
 }
 
@@ -62,6 +62,12 @@ void run_watching_handle(Runnable& runnable) {
 
 constinit const RunnableKind once_handle = {run_once_handle, describe_handle, drop_once_handle};
 constinit const RunnableKind watching_handle = {run_watching_handle, describe_handle};
+
+void check_callable(const Callback& callback, const char* function) {
+  if (callback) [[likely]]
+    return;
+  throw ValueError(std::string("a callable object was expected by ") + function + ", got None");
+}
 
 Ref<HandleNode> HandleNode::make(EventLoop& loop, const RunnableKind& kind, Callback callback,
                                  const std::source_location& where) {
@@ -87,7 +93,8 @@ void HandleNode::cancel() noexcept {
     scheduled = true;
   }
   loop = nullptr;
-  if (kind == &watching_handle) return;  // Its callback may be the one that runs; remove_reader() lets go of it.
+  // A watching one may be the one that runs; whoever cancelled it lets go of it.
+  if (kind == &watching_handle) return;
   callback.reset();
   if (scheduled) release();
 }

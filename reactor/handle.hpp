@@ -16,8 +16,8 @@ class EventLoop;
 
 namespace detail {
 
-/// A scheduled callback: in the ready queue, in the timer heap, or watching a descriptor or a signal. Lives in the
-/// pool; counted by what it is scheduled in and by the user's Handles.
+/// A scheduled callback: in the ready queue, in the timer heap, or watching a descriptor or a
+/// signal. Lives in the pool; counted by what it is scheduled in and by the user's Handles.
 struct HandleNode : Timer, Counted<HandleNode> {
   HandleNode(EventLoop& its_loop, const RunnableKind& its_kind, Callback its_callback,
              const std::source_location& where) noexcept
@@ -25,6 +25,10 @@ struct HandleNode : Timer, Counted<HandleNode> {
 
   static Ref<HandleNode> make(EventLoop& loop, const RunnableKind& kind, Callback callback,
                               const std::source_location& where);
+  /// The node that `runnable` is: a once_handle or a watching_handle.
+  static HandleNode& of(Runnable& runnable) noexcept {
+    return static_cast<HandleNode&>(static_cast<Timer&>(runnable));
+  }
   void destroy() noexcept;
   void cancel() noexcept;
 
@@ -36,23 +40,29 @@ struct HandleNode : Timer, Counted<HandleNode> {
 
 /// Runs once: call_soon, call_later, call_at.
 extern const RunnableKind once_handle;
-/// Runs whenever its descriptor is ready, or its signal has come. The ready queue holds no reference to it: who lets
-/// go of it cancels it first.
+/// Runs whenever its descriptor is ready, or its signal has come. The ready queue holds no
+/// reference to it: who lets go of it cancels it first.
 extern const RunnableKind watching_handle;
+
+/// ValueError, in asyncio's words, if `callback` is empty. `function` is what was called.
+void check_callable(const Callback& callback, const char* function);
 
 }  // namespace detail
 
-/// A scheduled callback, as call_soon() returns it. Dropping it changes nothing: the callback stays scheduled.
+/// A scheduled callback, as call_soon() returns it. Dropping it changes nothing: the callback stays
+/// scheduled.
 ///
 /// Threads   Loop thread.
-/// Lifetime  A counted reference; it may outlive the loop, and then only remembers whether it was cancelled.
+/// Lifetime  A counted reference; it may outlive the loop, and then only remembers whether it was
+///           cancelled.
 /// Source    CPython events.py Handle.
 class Handle {
  public:
   Handle() = default;
   explicit Handle(detail::Ref<detail::HandleNode> node) noexcept : node_(std::move(node)) {}
 
-  /// The callback will not run, and is destroyed now. Harmless when it has run, or was cancelled before.
+  /// The callback will not run, and is destroyed now. Harmless when it has run, or was cancelled
+  /// before.
   ///
   /// Cost      O(1) for a ready callback, O(log n) for a timer.
   void cancel() noexcept {

@@ -29,8 +29,8 @@ class ListLink {
   ListLink* previous_ = nullptr;
 };
 
-/// Objects that carry their own links: no allocation to add one, O(1) to take any one out. T derives from ListLink.
-/// The list owns nothing; its members outlive it or unlink themselves.
+/// Objects that carry their own links: no allocation to add one, O(1) to take any one out. T
+/// derives from ListLink. The list owns nothing; its members outlive it or unlink themselves.
 template <class T>
 class IntrusiveList {
  public:

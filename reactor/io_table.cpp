@@ -20,15 +20,17 @@ void IoTable::note_change(int fd, Entry& entry) {
 int IoTable::open(int fd, Runnable* reader, Runnable* writer) {
   const Entry before = known(fd) ? entries_[index(fd)] : Entry();
   const Interest interest = interest_of(reader != nullptr, writer != nullptr);
-  // Registered already: perhaps for a file that was closed without a word, and the number is another's now. A new
-  // generation makes the poller ask the kernel again, instead of believing that nothing has changed.
+  // Registered already: perhaps for a file that was closed without a word, and the number is
+  // another's now. A new generation makes the poller ask the kernel again, instead of believing
+  // that nothing has changed.
   const bool again = interest != Interest::none && interest == before.registered;
   const std::uint32_t generation = before.generation + (again ? 1U : 0U);
   if (again || interest != before.registered) {
     if (const int error = poller_.set(fd, generation, interest); error != 0) return error;
   }
   try {
-    entry(fd);  // Only now: a number that the kernel takes is small, so no wild one makes the table huge.
+    entry(
+        fd);  // Only now: a number that the kernel takes is small; a wild one makes no huge table.
   } catch (const std::bad_alloc&) {
     static_cast<void>(poller_.set(fd, generation, Interest::none));
     return ENOMEM;
@@ -57,7 +59,9 @@ void IoTable::forget(int fd) noexcept {
   if (!known(fd)) return;
   Entry& its = entries_[index(fd)];
   // Before the close, so that no dup of the descriptor stays registered. Forgetting cannot fail.
-  if (its.registered != Interest::none) static_cast<void>(poller_.set(fd, its.generation, Interest::none));
+  if (its.registered != Interest::none) {
+    static_cast<void>(poller_.set(fd, its.generation, Interest::none));
+  }
   its.registered = Interest::none;
   its.reader = nullptr;
   its.writer = nullptr;

@@ -12,29 +12,35 @@
 
 namespace weir::detail {
 
-/// Who wants to hear about which descriptor. Changes are collected and handed to the poller once a pass, so that a
-/// pause followed by a resume costs nothing.
+/// Who wants to hear about which descriptor. Changes are collected and handed to the poller once a
+/// pass, so that a pause followed by a resume costs nothing.
 ///
-/// A registration is the pair (fd, generation). forget() ends the generation: what the kernel still reports of it is
-/// stale, and dropped. Nothing here is a pointer that an event could outlive.
+/// A registration is the pair (fd, generation). forget() ends the generation: what the kernel still
+/// reports of it is stale, and dropped. Nothing here is a pointer that an event could outlive.
 class IoTable {
  public:
   explicit IoTable(Poller& poller) noexcept : poller_(poller) {}
 
-  /// Takes `fd` into the table and tells the poller at once, so that a descriptor that cannot be watched is refused
-  /// here (EPERM: a regular file). Either runnable may be null; both null registers nothing yet. The same interest
-  /// again starts a new generation.
+  /// Takes `fd` into the table and tells the poller at once, so that a descriptor that cannot be
+  /// watched is refused here (EPERM: a regular file). Either runnable may be null; both null
+  /// registers nothing yet. The same interest again starts a new generation.
   ///
   /// Errors    Returns 0 or errno, nothing changed.
   int open(int fd, Runnable* reader, Runnable* writer);
 
-  /// Replaces the runnable that hears of readability (null: nobody). The poller is told by the next flush().
+  /// Replaces the runnable that hears of readability (null: nobody). The poller is told by the next
+  /// flush().
   void set_reader(int fd, Runnable* reader);
   void set_writer(int fd, Runnable* writer);
-  Runnable* reader(int fd) const noexcept { return known(fd) ? entries_[index(fd)].reader : nullptr; }
-  Runnable* writer(int fd) const noexcept { return known(fd) ? entries_[index(fd)].writer : nullptr; }
+  Runnable* reader(int fd) const noexcept {
+    return known(fd) ? entries_[index(fd)].reader : nullptr;
+  }
+  Runnable* writer(int fd) const noexcept {
+    return known(fd) ? entries_[index(fd)].writer : nullptr;
+  }
 
-  /// Ends all interest, tells the poller now, and starts a new generation. Must come before the descriptor is closed.
+  /// Ends all interest, tells the poller now, and starts a new generation. Must come before the
+  /// descriptor is closed.
   void forget(int fd) noexcept;
 
   /// False for an event of a registration that has been forgotten.
@@ -42,7 +48,8 @@ class IoTable {
     return known(event.fd) && entries_[index(event.fd)].generation == event.generation;
   }
 
-  /// Hands the changes to the poller. Returns 0, or the errno of one that it refused, `*fd` says which: call again.
+  /// Hands the changes to the poller. Returns 0, or the errno of one that it refused, `*fd` says
+  /// which: call again.
   int flush(int* fd);
 
   /// One more than the largest descriptor it has seen.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/kernel.hpp>
 
-#include <fcntl.h>
 #include <netdb.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -87,9 +87,8 @@ class PosixKernel final : public Kernel {
   int close(int fd) override { return error_of(::close(fd)); }
 
   int set_nonblocking(int fd) override {
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0 || (flags & O_NONBLOCK) != 0) return error_of(flags);
-    return error_of(::fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+    int on = 1;
+    return error_of(::ioctl(fd, FIONBIO, &on));  // One call; fcntl() would need two.
   }
 
   int getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) override {

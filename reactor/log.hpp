@@ -14,15 +14,15 @@ namespace weir {
 enum class LogLevel { debug, info, warning, error };
 const char* to_string(LogLevel level) noexcept;
 
-/// Where a loop writes what nobody else wanted to hear. An exception that it throws is swallowed: there is nowhere
-/// left to report it.
+/// Where a loop writes what nobody else wanted to hear. An exception that it throws is swallowed:
+/// there is nowhere left to report it.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 /// The default sink: one line on standard error for warnings and errors, nothing for the rest.
 void log_to_stderr(LogLevel level, std::string_view text);
 
-/// What happened where no caller could be told. `extra` has asyncio's further keys ("handle", "future", "task",
-/// "protocol", "transport", "socket") with a description of each object.
+/// What happened where no caller could be told. `extra` has asyncio's further keys ("handle",
+/// "future", "task", "protocol", "transport", "socket") with a description of each object.
 struct ExceptionContext {
   ExceptionContext() = default;
   explicit ExceptionContext(std::string its_message, std::exception_ptr its_exception = nullptr)

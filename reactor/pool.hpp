@@ -10,10 +10,12 @@ namespace weir::detail {
 ///
 /// Units     Up to pool_max_bytes a block; larger ones go straight to operator new.
 /// Errors    std::bad_alloc, nothing changed.
-/// Threads   Any. A block may be freed on another thread than the one that made it: it then serves that one.
-/// Cost      Two loads and two stores when the list has a block. A thread keeps at most pool_cached_bytes.
-/// Lifetime  The build picks the file: pool_free_lists.cpp, or pool_malloc.cpp under sanitizers, which can then see
-///           every use after free.
+/// Threads   Any. A block may be freed on another thread than the one that made it: it then serves
+///           that one.
+/// Cost      Two loads and two stores when the list has a block. A thread keeps at most
+///           pool_cached_bytes.
+/// Lifetime  The build picks the file: pool_free_lists.cpp, or pool_malloc.cpp under sanitizers,
+///           which can then see every use after free.
 void* pool_allocate(std::size_t bytes);
 /// `bytes` as it was asked for.
 void pool_free(void* block, std::size_t bytes) noexcept;

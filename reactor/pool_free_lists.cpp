@@ -22,7 +22,8 @@ struct Lists {
 };
 constinit thread_local Lists lists{};
 
-/// Gives the blocks back when the thread ends; what is freed after that goes straight to operator delete.
+/// Gives the blocks back when the thread ends; what is freed after that goes straight to operator
+/// delete.
 struct Closer {
   Closer() = default;
   Closer(const Closer&) = delete;
@@ -46,7 +47,8 @@ constexpr std::size_t class_of(std::size_t bytes) noexcept { return (bytes - 1) 
 }  // namespace
 
 void* pool_allocate(std::size_t bytes) {
-  if (bytes - 1 >= pool_max_bytes) return ::operator new(bytes);  // Zero wraps round and comes here too.
+  // Zero wraps round, and is not pooled either.
+  if (bytes - 1 >= pool_max_bytes) return ::operator new(bytes);
   FreeBlock*& head = lists.heads[class_of(bytes)];
   const std::size_t rounded = (class_of(bytes) + 1) * class_bytes;
   if (head == nullptr) return ::operator new(rounded);
@@ -59,7 +61,8 @@ void* pool_allocate(std::size_t bytes) {
 void pool_free(void* block, std::size_t bytes) noexcept {
   if (bytes - 1 >= pool_max_bytes) return ::operator delete(block);
   const std::size_t rounded = (class_of(bytes) + 1) * class_bytes;
-  if (lists.closed || lists.cached_bytes + rounded > pool_cached_bytes) return ::operator delete(block);
+  const bool room = lists.cached_bytes + rounded <= pool_cached_bytes;
+  if (lists.closed || !room) return ::operator delete(block);
   closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
   FreeBlock*& head = lists.heads[class_of(bytes)];
   head = ::new (block) FreeBlock{head};

@@ -13,14 +13,16 @@ struct Runnable;
 
 /// What a kind of runnable does; one constant object a kind.
 struct RunnableKind {
-  void (*run)(Runnable&);                     // Reports its own errors. May destroy the runnable.
-  std::string (*describe)(const Runnable&);   // For reports: "<Handle server.cpp:12>", "<Task Task-3>".
-  // Gives up the queue's reference, when the loop closes before the runnable's turn. None: nothing is held.
+  /// Reports its own errors. May destroy the runnable.
+  void (*run)(Runnable&);
+  /// For reports: "<Handle server.cpp:12>", "<Task Task-3>".
+  std::string (*describe)(const Runnable&);
+  /// Gives up the queue's reference: the loop closes before the runnable's turn. Null: it has none.
   void (*drop)(Runnable&) = nullptr;
 };
 
-/// Something that the loop can run: the base of handles, timers, tasks and parked reads. It is in the ready queue at
-/// most once; `position` says where, 0 for not at all.
+/// Something that the loop can run: the base of handles, timers, tasks and parked reads. It is in
+/// the ready queue at most once; `position` says where, 0 for not at all.
 struct Runnable {
   explicit Runnable(const RunnableKind& its_kind) noexcept : kind(&its_kind) {}
   Runnable(const Runnable&) = delete;
@@ -32,10 +34,11 @@ struct Runnable {
   std::uint64_t position = 0;
 };
 
-/// What runs next, first in, first out: a ring of pointers. The ring's index is kept in the runnable, so taking one
-/// out again (a cancelled handle) is one store.
+/// What runs next, first in, first out: a ring of pointers. The ring's index is kept in the
+/// runnable, so taking one out again (a cancelled handle) is one store.
 ///
-/// Errors    push() may throw std::bad_alloc, with nothing changed; it allocates only when the ring doubles.
+/// Errors    push() may throw std::bad_alloc, with nothing changed; it allocates only when the ring
+///           doubles.
 class ReadyQueue {
  public:
   ReadyQueue() : ring_(64) {}
@@ -63,11 +66,13 @@ class ReadyQueue {
     return runnable;
   }
 
-  /// Puts the first `count` entries behind the others. Returns how many they are without those taken out.
+  /// Puts the first `count` entries behind the others. Returns how many they are without those
+  /// taken out.
   std::size_t move_to_back(std::size_t count) noexcept {
     const std::uint64_t before = tail_;
     for (; count > 0; --count) {
-      if (Runnable* runnable = pop()) push(*runnable);  // Does not grow: a place has just become free.
+      // Does not grow: a place has just become free.
+      if (Runnable* runnable = pop()) push(*runnable);
     }
     return static_cast<std::size_t>(tail_ - before);
   }

@@ -7,7 +7,8 @@
 
 namespace weir::detail {
 
-/// A strong reference to a T that counts itself, without atomics: T has `add_ref()` and `release()`.
+/// A strong reference to a T that counts itself, without atomics: T has `add_ref()` and
+/// `release()`.
 ///
 /// Threads   The thread of the loop that the object belongs to, like everything counted this way.
 template <class T>

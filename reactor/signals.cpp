@@ -11,8 +11,9 @@
 namespace weir::detail {
 namespace {
 
-// A signal handler takes no argument, so what it needs is static: whose signal it is, whether it came, and how many
-// handlers are at work, so that an owner can wait for them before it goes away. All lock-free: async-signal-safe.
+// A signal handler takes no argument, so what it needs is static: whose signal it is, whether it
+// came, and how many handlers are at work, so that an owner can wait for them before it goes away.
+// All lock-free: async-signal-safe.
 struct Slot {
   std::atomic<Signals*> owner = nullptr;
   std::atomic<bool> came = false;
@@ -26,7 +27,8 @@ Slot& slot_of(int number) { return slots[static_cast<std::size_t>(number)]; }
 
 void on_signal(int number) {
   const int saved_errno = errno;
-  // Sequentially consistent: either let_go() sees that we are at work, or we see that the owner is gone.
+  // Sequentially consistent: either let_go() sees that we are at work, or we see that the owner is
+  // gone.
   handlers_at_work.fetch_add(1);
   if (Signals* owner = slot_of(number).owner.load()) {
     slot_of(number).came.store(true);
@@ -43,11 +45,13 @@ void let_go(int number) noexcept {
   slot_of(number).came.store(false);
 }
 
-/// The C library keeps some numbers for itself: its full set, as Python's valid_signals(), has not got them.
+/// The C library keeps some numbers for itself: its full set, as Python's valid_signals(), has not
+/// got them.
 void check_number(int number) {
   sigset_t valid;
   sigfillset(&valid);
-  if (sigismember(&valid, number) != 1) throw ValueError("invalid signal number " + std::to_string(number));
+  if (sigismember(&valid, number) == 1) return;
+  throw ValueError("invalid signal number " + std::to_string(number));
 }
 
 }  // namespace
@@ -58,7 +62,8 @@ void Signals::remove_all() {
   while (!watched_.empty()) remove(watched_.begin()->first);
 }
 
-void Signals::add(int number, EventLoop& loop, Callback callback, const std::source_location& where) {
+void Signals::add(int number, EventLoop& loop, Callback callback,
+                  const std::source_location& where) {
   check_number(number);
   Ref<HandleNode> node = HandleNode::make(loop, watching_handle, std::move(callback), where);
   const auto [at, added] = watched_.try_emplace(number);
@@ -77,7 +82,7 @@ void Signals::claim(int number, struct sigaction& before) {
   if (!slot_of(number).owner.compare_exchange_strong(nobody, this)) {
     throw RuntimeError("sig " + std::to_string(number) + " is handled by another loop");
   }
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigfillset(&action.sa_mask);
@@ -103,7 +108,8 @@ bool Signals::remove(int number) {
   check_number(number);
   const auto found = watched_.find(number);
   if (found == watched_.end()) return false;
-  static_cast<void>(kernel_.signal_action(number, &found->second.before, nullptr));  // It was valid when we read it.
+  // Cannot fail: it is what the kernel gave us.
+  static_cast<void>(kernel_.signal_action(number, &found->second.before, nullptr));
   let_go(number);
   const Ref<HandleNode> node = std::move(found->second.node);
   watched_.erase(found);

@@ -12,7 +12,8 @@
 
 namespace weir::detail {
 
-/// A runnable with a deadline. `heap_index` says where it stands in the heap, not_armed for nowhere.
+/// A runnable with a deadline. `heap_index` says where it stands in the heap, not_armed for
+/// nowhere.
 struct Timer : Runnable {
   static constexpr std::size_t not_armed = static_cast<std::size_t>(-1);
 
@@ -24,11 +25,12 @@ struct Timer : Runnable {
   std::size_t heap_index = not_armed;
 };
 
-/// Deadlines in order, first in, first out among equal ones. A heap with four children a node: half as deep as a
-/// binary one, and a node's children share a cache line or two.
+/// Deadlines in order, first in, first out among equal ones. A heap with four children a node: half
+/// as deep as a binary one, and a node's children share a cache line or two.
 ///
 /// Errors    add() may throw std::bad_alloc, with nothing changed.
-/// Cost      add, remove, pop: O(log n). A cancelled timer leaves at once; none lingers until its deadline.
+/// Cost      add, remove, pop: O(log n). A cancelled timer leaves at once; none lingers until its
+///           deadline.
 class TimerHeap {
  public:
   bool empty() const noexcept { return entries_.empty(); }

@@ -31,19 +31,15 @@ class [[nodiscard]] ReadAwaitable {
   ReadAwaitable(ReaderState& reader, const Op& op) noexcept : reader_(&reader), op_(op) {}
 
   bool await_ready() {
-    const Verdict verdict = op_.look(*reader_);
-    reader_->set_verdict(verdict);
-    return verdict != Verdict::wait;
+    or_give_up([this] { reader_->set_verdict(op_.look(*reader_, Look::first)); });
+    return reader_->verdict() != Verdict::wait;
   }
   template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
-    reader_->wait(Op::function, this, look_again, waiter.promise());
+    or_give_up([&] { reader_->wait(Op::function, this, look_again, waiter.promise()); });
   }
   typename Op::Result await_resume() {
-    if (reader_->left_by_cancellation()) [[unlikely]] {
-      reader_->give_back_collected();
-      throw CancelledError(current_task->cancel_text());
-    }
+    if (reader_->waited()) [[unlikely]] or_give_up([this] { reader_->finish_wait(); });
     return op_.finish(*reader_, reader_->verdict());
   }
 
@@ -51,7 +47,21 @@ class [[nodiscard]] ReadAwaitable {
 
  private:
   static Verdict look_again(ReaderState& reader, const void* read) {
-    return static_cast<const ReadAwaitable*>(read)->op_.look(reader);
+    return static_cast<const ReadAwaitable*>(read)->op_.look(reader, Look::again);
+  }
+  /// A read that takes bytes before it has all gives them back when it fails.
+  template <class Step>
+  void or_give_up(Step step) {
+    if constexpr (requires { op_.give_up(*reader_); }) {
+      try {
+        step();
+      } catch (...) {
+        op_.give_up(*reader_);
+        throw;
+      }
+    } else {
+      step();
+    }
   }
 
   ReaderState* reader_;
@@ -87,7 +97,6 @@ struct AsOptional {
 };
 
 /// Throws what `verdict` means to the reads; never returns.
-[[noreturn]] void throw_read_failure(ReaderState& reader, Verdict verdict);
 [[noreturn]] void throw_exactly_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted);
 [[noreturn]] void throw_until_failure(ReaderState& reader, Verdict verdict, bool any_separator);
 /// What readline() makes of everything but a line: the partial line, or ValueError.
@@ -105,11 +114,18 @@ struct ReadOp {
   static constexpr const char* function = "read";
   using Result = std::string;
   using Owning = PlainOwning<ReadOp>;
-  Verdict look(ReaderState& reader) const { return reader.look_read(wanted); }
+  Verdict look(ReaderState& reader, Look look) const { return reader.look_read(wanted, look); }
+  void give_up(ReaderState& reader) const {
+    if (wanted < 0) reader.give_back_collected();
+  }
   Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_read_failure(reader, verdict);
-    if (wanted < 0) return std::exchange(reader.collected(), std::string());
-    return std::string(reader.take());
+    if (verdict != Verdict::take) {
+      give_up(reader);
+      reader.throw_stored();
+    }
+    if (wanted == 0) return Result();  // Not a read: the transport stays as it is.
+    const std::string_view taken = reader.take();
+    return wanted < 0 ? std::exchange(reader.collected(), std::string()) : Result(taken);
   }
   std::ptrdiff_t wanted;
 };
@@ -118,9 +134,10 @@ struct ReadExactlyOp {
   static constexpr const char* function = "readexactly";
   using Result = std::string;
   using Owning = PlainOwning<ReadExactlyOp>;
-  Verdict look(ReaderState& reader) const { return reader.look_exactly(wanted); }
+  Verdict look(ReaderState& reader, Look look) const { return reader.look_exactly(wanted, look); }
   Result finish(ReaderState& reader, Verdict verdict) const {
     if (verdict != Verdict::take) throw_exactly_failure(reader, verdict, wanted);
+    if (wanted == 0) return Result();  // Not a read: the transport stays as it is.
     return std::string(reader.take());
   }
   std::ptrdiff_t wanted;
@@ -135,7 +152,7 @@ struct ReadUntilOp {
     ReadUntilOp op() const noexcept { return {separator}; }
     std::string separator;
   };
-  Verdict look(ReaderState& reader) const { return reader.look_until(separator); }
+  Verdict look(ReaderState& reader, Look look) const { return reader.look_until(separator, look); }
   Result finish(ReaderState& reader, Verdict verdict) const {
     if (verdict != Verdict::take) throw_until_failure(reader, verdict, true);
     return Form::of(reader.take());
@@ -156,7 +173,7 @@ struct ReadUntilAnyOp {
     Separators separators;
     std::string bytes;
   };
-  Verdict look(ReaderState& reader) const { return reader.look_until_any(separators); }
+  Verdict look(ReaderState& reader, Look look) const { return reader.look_until_any(separators, look); }
   Result finish(ReaderState& reader, Verdict verdict) const {
     if (verdict != Verdict::take) throw_until_failure(reader, verdict, !separators.empty());
     return Form::of(reader.take());
@@ -169,7 +186,7 @@ struct ReadLineOp {
   static constexpr const char* function = "readuntil";  // asyncio's readline() waits inside readuntil(), and says so.
   using Result = typename Form::Result;
   using Owning = PlainOwning<ReadLineOp>;
-  Verdict look(ReaderState& reader) const { return reader.look_until("\n"); }
+  Verdict look(ReaderState& reader, Look look) const { return reader.look_until("\n", look); }
   Result finish(ReaderState& reader, Verdict verdict) const {
     if (verdict != Verdict::take) return Form::of(end_of_line_or_throw(reader, verdict));
     return Form::of(reader.take());

@@ -26,9 +26,9 @@ const Parked::Kind ReaderState::wait_parked = {
       ReaderState& reader = node.reader;
       if (node.cancelled) return false;
       node.cancelled = true;
+      if (node.position == 0) reader.loop().ready().push(node);
       // The reader is free again at once: a cancelled wait is none.
       if (reader.waiter_ == &node) reader.waiter_ = nullptr;
-      if (node.position == 0) reader.loop().ready().push(node);
       return true;
     },
     [](Parked& parked) noexcept {
@@ -83,8 +83,13 @@ void ReaderState::received() {
   }
 }
 
-void ReaderState::wake() {
-  if (waiter_ != nullptr && waiter_->position == 0) loop_->ready().push(*waiter_);
+/// What wakes the read first decides: bytes that come after an exception, or the other way round,
+/// change nothing. Until it runs the reader has no waiter, as in asyncio: others may read, or wait.
+void ReaderState::wake(bool failed) {
+  if (waiter_ == nullptr) return;
+  loop_->ready().push(*waiter_);
+  waiter_->failed = failed;
+  waiter_ = nullptr;
 }
 
 void ReaderState::feed_eof() {
@@ -93,8 +98,9 @@ void ReaderState::feed_eof() {
 }
 
 void ReaderState::set_exception(std::exception_ptr error) {
+  if (!error) throw ValueError("invalid exception object");
   exception_ = std::move(error);
-  wake();
+  wake(true);
 }
 
 void ReaderState::set_transport(Transport& transport) {
@@ -106,6 +112,12 @@ void ReaderState::set_transport(Transport& transport) {
 void ReaderState::keep_or_trim() {
   buffer_.settle();
   buffer_.trim();
+}
+
+/// Views stay valid until the event is drained, so memory goes back then, not now. A reader that has
+/// outlived its loop keeps it.
+void ReaderState::trim_when_drained() noexcept {
+  if (buffer_.idle() && loop_token_->loop != nullptr) loop_->when_drained(*this);
 }
 
 // ---- Flow control
@@ -126,10 +138,13 @@ void ReaderState::force_resume() {
 
 // ---- The pull side
 
-Verdict ReaderState::look_read(std::ptrdiff_t wanted) {
-  if (exception_) return Verdict::failed;
+Verdict ReaderState::look_read(std::ptrdiff_t wanted, Look look) {
+  // read(-1) is a read() for every piece, and each of them looks at the exception.
+  if (exception_ && (look == Look::first || wanted < 0)) return Verdict::failed;
   if (wanted < 0) {
+    if (waiter_ != nullptr) return Verdict::wait;  // It will be refused: the bytes are not its own.
     collect();
+    amount_ = 0;
     return eof_ ? Verdict::take : Verdict::wait;
   }
   if (buffer_.empty() && !eof_ && wanted != 0) return Verdict::wait;
@@ -137,50 +152,21 @@ Verdict ReaderState::look_read(std::ptrdiff_t wanted) {
   return Verdict::take;
 }
 
-Verdict ReaderState::look_exactly(std::ptrdiff_t wanted) {
+Verdict ReaderState::look_exactly(std::ptrdiff_t wanted, Look look) {
   if (wanted < 0) return Verdict::bad_argument;
-  if (exception_) return Verdict::failed;
+  if (exception_ && look == Look::first) return Verdict::failed;
   amount_ = static_cast<std::size_t>(wanted);
   if (buffer_.size() >= amount_) return Verdict::take;
   return eof_ ? Verdict::incomplete : Verdict::wait;
 }
 
-Verdict ReaderState::look_until(std::string_view separator) {
+Verdict ReaderState::look_until(std::string_view separator, Look look) {
   if (separator.empty()) return Verdict::bad_argument;
-  if (exception_) return Verdict::failed;
-  if (buffer_.size() >= separator.size()) {
-    const std::size_t from = search_start(separator);
-    const std::size_t start = find_separator(buffer_.view(), separator, from);
-    if (start != not_found) {
-      bytes_scanned_ += start + separator.size() - from;
-      remember(start);
-      return found_verdict(start, separator.size());
-    }
-    bytes_scanned_ += buffer_.size() - from;
-    const Verdict verdict = not_found_verdict(buffer_.size() + 1 - separator.size());
-    if (verdict != Verdict::wait) return verdict;
-  }
-  return eof_ ? Verdict::incomplete : Verdict::wait;
+  if (exception_ && look == Look::first) return Verdict::failed;
+  return look_for(std::span(&separator, 1), separator, false);
 }
 
 namespace {
-
-struct Match {
-  std::size_t start = not_found;
-  std::size_t length = 0;
-};
-
-/// The match that ends first; of two that end together the shorter separator, which is looked for first.
-Match find_first_end(std::string_view text, const Separators& separators, std::size_t from) noexcept {
-  Match best;
-  for (const std::string_view separator : separators) {
-    // A match that ends where the best one does, or later, loses: what lies behind need not be searched.
-    const std::size_t end = best.start == not_found ? text.size() : best.start + best.length - 1;
-    const std::size_t start = find_separator(text.substr(0, end), separator, from);
-    if (start != not_found) best = {start, separator.size()};
-  }
-  return best;
-}
 
 /// All of them in one string that no other set gives.
 std::string key_of(const Separators& separators) {
@@ -194,43 +180,60 @@ std::string key_of(const Separators& separators) {
 
 }  // namespace
 
-Verdict ReaderState::look_until_any(const Separators& separators) {
+Verdict ReaderState::look_until_any(const Separators& separators, Look look) {
   if (separators.empty() || separators.shortest().empty()) return Verdict::bad_argument;
-  if (exception_) return Verdict::failed;
-  if (buffer_.size() >= separators.shortest().size()) {
-    const std::size_t from = search_start(key_of(separators));
-    const Match match = find_first_end(buffer_.view(), separators, from);
-    if (match.start != not_found) {
-      bytes_scanned_ += match.start + match.length - from;
-      // None ends before this one; whatever starts a longest separator's length before its end is still in question.
-      const std::size_t end = match.start + match.length;
-      const std::size_t longest = separators.longest().size();
-      remember(std::max(from, end > longest ? end - longest : 0));
-      return found_verdict(match.start, match.length);
+  if (exception_ && look == Look::first) return Verdict::failed;
+  return look_for(std::span(separators.begin(), separators.size()), key_of(separators), true);
+}
+
+/// `separators` are ordered by length.
+Verdict ReaderState::look_for(std::span<const std::string_view> separators, std::string_view key,
+                              bool is_set) {
+  if (buffer_.size() >= separators.front().size()) {
+    recall(key, is_set);
+    if (memo_.length == 0) search(separators);
+    if (memo_.length != 0) {
+      return found_verdict(static_cast<std::size_t>(memo_.start - buffer_.position()),
+                           memo_.length);
     }
-    bytes_scanned_ += buffer_.size() - from;
-    const std::size_t longest = separators.longest().size();
-    const Verdict verdict = not_found_verdict(buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0);
-    if (verdict != Verdict::wait) return verdict;
+    // The last bytes may be the beginning of a separator, and do not count yet.
+    const std::size_t longest = separators.back().size();
+    amount_ = buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0;
+    if (amount_ > limit_) return Verdict::overrun_not_found;
   }
   return eof_ ? Verdict::incomplete : Verdict::wait;
 }
 
-/// Where the search for `key` goes on: where the last one for it stopped, or at the start of the record.
-std::size_t ReaderState::search_start(std::string_view key) {
-  if (memo_.key != key) {
+/// Brings the memo to where the record starts now; for another separator it starts anew.
+void ReaderState::recall(std::string_view key, bool is_set) {
+  const std::uint64_t record = buffer_.position();
+  if (memo_.key != key || memo_.is_set != is_set) {
     memo_.key = key;
-    memo_.position = buffer_.position();
+    memo_.is_set = is_set;
+    memo_.searched = record;
+    memo_.length = 0;
   }
-  if (memo_.position <= buffer_.position()) return 0;
-  return static_cast<std::size_t>(memo_.position - buffer_.position());
+  if (memo_.start < record) memo_.length = 0;  // Another call has taken its beginning.
+  memo_.searched = std::max(memo_.searched, record);
 }
 
-Verdict ReaderState::not_found_verdict(std::size_t offset) {
-  remember(offset);
-  if (offset <= limit_) return Verdict::wait;
-  amount_ = offset;
-  return Verdict::overrun_not_found;
+/// Looks for the match that ends first; of two that end together the shorter separator counts, which
+/// is looked for first.
+void ReaderState::search(std::span<const std::string_view> separators) noexcept {
+  const auto searched = static_cast<std::size_t>(memo_.searched - buffer_.position());
+  std::size_t end = buffer_.size();
+  for (const std::string_view separator : separators) {
+    // A match that ends where the best one does, or later, loses: what lies behind is not searched.
+    const std::string_view text = buffer_.view().substr(0, memo_.length == 0 ? end : end - 1);
+    const std::size_t from = searched >= separator.size() ? searched + 1 - separator.size() : 0;
+    const std::size_t start = find_separator(text, separator, from);
+    if (start == not_found) continue;
+    memo_.start = buffer_.position() + start;
+    memo_.length = separator.size();
+    end = start + separator.size();
+  }
+  bytes_scanned_ += end - searched;
+  memo_.searched = buffer_.position() + end;
 }
 
 Verdict ReaderState::found_verdict(std::size_t start, std::size_t length) {
@@ -242,11 +245,10 @@ Verdict ReaderState::found_verdict(std::size_t start, std::size_t length) {
   return Verdict::take;
 }
 
-/// Views stay valid until the event is drained, so memory goes back then, not now.
 std::string_view ReaderState::take() {
   const std::string_view taken(buffer_.data(), amount_);
   buffer_.consume(amount_);
-  if (buffer_.idle()) loop_->when_drained(*this);
+  trim_when_drained();
   resume_if_low();
   return taken;
 }
@@ -254,7 +256,7 @@ std::string_view ReaderState::take() {
 std::string_view ReaderState::take_all() {
   const std::string_view rest = buffer_.view();
   buffer_.consume(rest.size());
-  if (buffer_.idle()) loop_->when_drained(*this);
+  trim_when_drained();
   return rest;
 }
 
@@ -264,7 +266,7 @@ void ReaderState::discard_overrun(Verdict verdict) {
   // Found: the over-long line goes, with its newline. Not found: everything goes, and the rest of that line, when it
   // comes, will look like a line of its own. That is asyncio's rule.
   buffer_.consume(verdict == Verdict::overrun_found ? amount_ + 1 : buffer_.size());
-  if (buffer_.idle()) loop_->when_drained(*this);
+  trim_when_drained();
   resume_if_low();
 }
 
@@ -284,43 +286,66 @@ void ReaderState::give_back_collected() {
 
 // ---- Waiting
 
-void ReaderState::wait(const char* function, const void* read, Verdict (*look)(ReaderState&, const void*),
-                       PromiseBase& promise) {
+void ReaderState::check_may_wait(const char* function) const {
   if (waiter_ != nullptr) {
     throw RuntimeError(std::string(function) +
                        "() called while another coroutine is already waiting for incoming data");
   }
+}
+
+void ReaderState::wait(const char* function, const void* read,
+                       Verdict (*look)(ReaderState&, const void*), PromiseBase& promise) {
+  check_may_wait(function);
+  if (current_task->future().token != loop_token_) {
+    throw RuntimeError("Task " + current_task->describe_task() + " got " + repr() +
+                       " attached to a different loop");
+  }
+  force_resume();
   ReadWait* node = &own_wait_;
-  if (own_wait_used_) {  // A cancelled wait that has not been unwound yet.
+  if (own_wait_used_) {  // A wait that was cancelled or woken, and has not been unwound yet.
     node = ::new (pool_allocate(sizeof(ReadWait))) ReadWait(*this);
   } else {
     own_wait_used_ = true;
   }
-  force_resume();
+  node->function = function;
   node->read = read;
   node->look = look;
+  node->failed = false;
   waiter_ = node;
   current_task->park(*node, promise);
 }
 
-// BYTE 7/7: the read looks again. If it can finish, its coroutine resumes with the bytes; else it goes on waiting, and
-// the coroutine hears nothing of it.
+// BYTE 7/7: the read looks again. If it can finish, its coroutine resumes with the bytes; else it
+// goes on waiting, and the coroutine hears nothing of it.
 void ReaderState::run_wait(ReadWait& node) {
-  if (!node.cancelled) {
-    verdict_ = node.look(*this, node.read);
-    if (verdict_ == Verdict::wait) return force_resume();
-    waiter_ = nullptr;
-  }
+  if (!node.cancelled && must_go_on(node)) return;
   resuming_ = &node;
   node.task->step();  // The reader may be gone after this.
 }
 
-/// In await_resume(), before anything else can happen to the reader.
-bool ReaderState::finish_wait() noexcept {
-  ReadWait* node = std::exchange(resuming_, nullptr);
-  const bool cancelled = node->cancelled;
-  drop_wait(*node);
-  return cancelled;
+bool ReaderState::must_go_on(ReadWait& node) {
+  try {
+    verdict_ = node.failed ? Verdict::failed : node.look(*this, node.read);
+    // An exception that came after what woke it: asyncio does not look here, and waits for ever.
+    if (verdict_ == Verdict::wait && exception_) verdict_ = Verdict::failed;
+    if (verdict_ != Verdict::wait) return false;
+    check_may_wait(node.function);
+    force_resume();
+    waiter_ = &node;
+    return true;
+  } catch (...) {  // The coroutine's to throw: the loop has nobody to tell.
+    node.error = std::current_exception();
+    return false;
+  }
+}
+
+void ReaderState::finish_wait() {
+  ReadWait& node = *std::exchange(resuming_, nullptr);
+  const bool cancelled = node.cancelled;
+  const std::exception_ptr error = std::exchange(node.error, nullptr);
+  drop_wait(node);
+  if (cancelled) throw CancelledError(current_task->cancel_text());
+  if (error) std::rethrow_exception(error);
 }
 
 void ReaderState::drop_wait(ReadWait& node) noexcept {

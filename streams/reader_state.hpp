@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,13 +31,20 @@ enum class Verdict : std::uint8_t {
   bad_argument,       // the call itself is wrong
 };
 
-/// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a cancelled wait has not
-/// been unwound does a second one, from the pool, stand in.
+/// The first look at a read checks its arguments and the stored exception; a read that was woken
+/// only sees whether it has enough now.
+enum class Look : std::uint8_t { first, again };
+
+/// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a
+/// wait that was cancelled or woken has not been unwound does a second one, from the pool, stand in.
 struct ReadWait final : Parked, Runnable {
   explicit ReadWait(ReaderState& its_reader) noexcept;
   ReaderState& reader;
-  const void* read = nullptr;  // The awaitable, in the coroutine's frame.
+  const char* function = nullptr;  // For the error text: "read".
+  const void* read = nullptr;      // The awaitable, in the coroutine's frame.
   Verdict (*look)(ReaderState&, const void* read) = nullptr;
+  std::exception_ptr error;  // It had to go on waiting, and could not.
+  bool failed = false;       // Woken by set_exception(), whatever arrives after that.
 };
 
 /// What StreamReader handles share: the buffer, and every rule of asyncio's reader. The awaitables of stream_reader.hpp
@@ -58,6 +66,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// feed() of bytes that stay where they are until the loop's event is drained.
   void feed_borrowed(std::string_view lent);
   void feed_eof();
+  /// ValueError "invalid exception object" for a null pointer.
   void set_exception(std::exception_ptr error);
   const std::exception_ptr& exception() const noexcept { return exception_; }
   bool at_eof() const noexcept { return eof_ && buffer_.empty(); }
@@ -66,10 +75,10 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
 
   // ---- The pull side: look, then take
 
-  Verdict look_read(std::ptrdiff_t wanted);
-  Verdict look_exactly(std::ptrdiff_t wanted);
-  Verdict look_until(std::string_view separator);
-  Verdict look_until_any(const Separators& separators);
+  Verdict look_read(std::ptrdiff_t wanted, Look look);
+  Verdict look_exactly(std::ptrdiff_t wanted, Look look);
+  Verdict look_until(std::string_view separator, Look look);
+  Verdict look_until_any(const Separators& separators, Look look);
   std::size_t amount() const noexcept { return amount_; }
 
   /// The answer of Verdict::take, where it lies: valid until the next call on the reader or the next suspension.
@@ -90,13 +99,13 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
 
   /// Parks the current task on this reader until look(*this, read) says something else than wait.
   ///
-  /// Errors    RuntimeError "read() called while another coroutine is already waiting for incoming data".
+  /// Errors    RuntimeError "read() called while another coroutine is already waiting for incoming
+  ///           data"; the task belongs to another loop.
   void wait(const char* function, const void* read, Verdict (*look)(ReaderState&, const void*), PromiseBase& waiter);
-  /// After a suspension: true if the wait was cancelled. False at once if there was none.
-  bool left_by_cancellation() noexcept {
-    if (resuming_ == nullptr) [[likely]] return false;
-    return finish_wait();
-  }
+  /// In await_resume(): whether there was a wait. It must then be finished before anything else.
+  bool waited() const noexcept { return resuming_ != nullptr; }
+  /// Throws CancelledError, or why the read could not go on waiting.
+  void finish_wait();
   /// The verdict that ended the wait.
   Verdict verdict() const noexcept { return verdict_; }
   void set_verdict(Verdict verdict) noexcept { verdict_ = verdict; }
@@ -110,11 +119,14 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   EventLoop& loop() const noexcept { return *loop_; }
 
  private:
-  /// How far the buffer has been searched for one separator, or one set of them: no match starts before `position` of the
-  /// stream. Positions only grow, so what other calls take away cannot make it lie.
+  /// How far the stream has been searched for one separator, or one set of them. Positions only
+  /// grow, so what other calls take away cannot make it lie; no byte is searched twice.
   struct Memo {
     std::string key;
-    std::uint64_t position = 0;
+    bool is_set = false;         // Of several; a single one may read like the key of a set.
+    std::uint64_t searched = 0;  // No match ends here or before, but for the one that is known:
+    std::uint64_t start = 0;
+    std::size_t length = 0;  // 0: none is.
   };
 
   static const RunnableKind wait_runnable;
@@ -122,16 +134,18 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   friend struct ReadWait;
 
   void received();
-  void wake();
+  void wake(bool failed = false);
   void resume_if_low();
   void force_resume();
   void keep_or_trim();
-  std::size_t search_start(std::string_view key);
-  void remember(std::size_t offset) noexcept { memo_.position = buffer_.position() + offset; }
-  Verdict not_found_verdict(std::size_t offset);
+  void trim_when_drained() noexcept;
+  Verdict look_for(std::span<const std::string_view> separators, std::string_view key, bool is_set);
+  void recall(std::string_view key, bool is_set);
+  void search(std::span<const std::string_view> separators) noexcept;
   Verdict found_verdict(std::size_t start, std::size_t length);
+  void check_may_wait(const char* function) const;
   void run_wait(ReadWait& node);
-  bool finish_wait() noexcept;
+  bool must_go_on(ReadWait& node);
   void drop_wait(ReadWait& node) noexcept;
 
   EventLoop* loop_;
@@ -141,7 +155,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   std::size_t limit_;
   std::size_t amount_ = 0;
   std::exception_ptr exception_;
-  ReadWait* waiter_ = nullptr;    // The one that new bytes wake.
+  ReadWait* waiter_ = nullptr;    // The one that new bytes wake; none from then on.
   ReadWait* resuming_ = nullptr;  // Set for the moment of a resumption.
   Memo memo_;
   std::uint64_t bytes_scanned_ = 0;

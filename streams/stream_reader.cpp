@@ -19,11 +19,6 @@ const char* overrun_text(Verdict verdict) {
 
 }  // namespace
 
-void throw_read_failure(ReaderState& reader, Verdict) {
-  reader.give_back_collected();
-  reader.throw_stored();
-}
-
 void throw_exactly_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted) {
   if (verdict == Verdict::bad_argument) throw ValueError("readexactly size can not be less than zero");
   if (verdict == Verdict::incomplete) throw_incomplete(reader, static_cast<std::size_t>(wanted));

@@ -6,8 +6,9 @@
 namespace weir {
 namespace {
 
-void report_client_failure(Transport& transport, const std::exception_ptr& error) {
-  get_running_loop().call_exception_handler(
+void report_client_failure(EventLoop& loop, const Transport& transport,
+                           const std::exception_ptr& error) {
+  loop.call_exception_handler(
       ExceptionContext("Unhandled exception in client_connected_cb", error).with("transport", transport.repr()));
 }
 
@@ -23,12 +24,16 @@ void StreamReaderProtocol::connection_made(const std::shared_ptr<Transport>& tra
 }
 
 void StreamReaderProtocol::start_client(const std::shared_ptr<Transport>& transport) {
-  StreamWriter writer(transport, shared_from_this(), reader_, &reader_.state().loop());
+  EventLoop& loop = reader_.state().loop();
+  StreamWriter writer(transport, shared_from_this(), reader_, &loop);
   try {
     std::optional<Coro<>> client = client_connected_(reader_, std::move(writer));
-    if (client) create_task(run_client(std::move(*client), client_connected_, transport));
+    if (client) loop.create_task(run_client(std::move(*client), client_connected_, transport));
+  } catch (const KeyboardInterrupt&) {  // The program's, not the client's: it ends the loop.
+    transport->close();
+    throw;
   } catch (...) {
-    report_client_failure(*transport, std::current_exception());
+    report_client_failure(loop, *transport, std::current_exception());
     transport->close();
   }
 }
@@ -41,8 +46,11 @@ Coro<> StreamReaderProtocol::run_client(Coro<> client, ClientConnected keep, std
   } catch (const CancelledError&) {
     transport->close();
     throw;
+  } catch (const KeyboardInterrupt&) {
+    transport->close();
+    throw;
   } catch (...) {
-    report_client_failure(*transport, std::current_exception());
+    report_client_failure(get_running_loop(), *transport, std::current_exception());
     transport->close();
   }
 }

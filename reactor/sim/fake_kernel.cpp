@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <ranges>
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/sim/fake_address.hpp>
@@ -125,7 +126,6 @@ std::unique_ptr<Executor> FakeKernel::make_executor(std::size_t) {
 // --- What a test says and sees ---
 
 FakeKernel::FakeKernel() { add_host("localhost", {"127.0.0.1"}); }
-FakeKernel::~FakeKernel() = default;
 
 void FakeKernel::script(Call call, IoResult result) { script_of(call).next.push_back(result); }
 void FakeKernel::fail_always(Call call, int error) { script_of(call).always = error; }
@@ -185,29 +185,24 @@ bool FakeKernel::raise_signal(int signal_number) {
   const auto found = signals_.find(signal_number);
   if (found == signals_.end()) return false;
   const struct sigaction action = found->second;  // A copy: the handler may install another one.
-  if ((action.sa_flags & SA_SIGINFO) != 0) {
-    siginfo_t info{};
-    info.si_signo = signal_number;
-    action.sa_sigaction(signal_number, &info, nullptr);
-    return true;
-  }
-  if (action.sa_handler == SIG_DFL) return false;
-  if (action.sa_handler != SIG_IGN) action.sa_handler(signal_number);
+  siginfo_t info{};
+  info.si_signo = signal_number;
+  const bool with_info = (action.sa_flags & SA_SIGINFO) != 0;
+  if (!with_info && action.sa_handler == SIG_DFL) return false;
+  if (with_info) action.sa_sigaction(signal_number, &info, nullptr);
+  if (!with_info && action.sa_handler != SIG_IGN) action.sa_handler(signal_number);
   return true;
 }
 
 std::vector<int> FakeKernel::open_fds() const {
-  std::vector<int> fds(sockets_.size());
-  std::transform(sockets_.begin(), sockets_.end(), fds.begin(),
-                 [](const auto& entry) { return entry.first; });
-  return fds;
+  const auto fds = std::views::keys(sockets_);
+  return {fds.begin(), fds.end()};
 }
 
 std::vector<int> FakeKernel::registered_fds() const {
   std::vector<int> fds = open_fds();
   std::erase_if(fds, [this](int fd) {
-    return std::none_of(pollers_.begin(), pollers_.end(),
-                        [fd](const FakePoller* poller) { return poller->watches(fd); });
+    return std::ranges::none_of(pollers_, [=](auto* poller) { return poller->watches(fd); });
   });
   return fds;
 }
@@ -398,15 +393,13 @@ int FakeKernel::close(int fd) {
 
 int FakeKernel::set_nonblocking(int fd) {
   Socket* socket = nullptr;
-  const std::optional<IoResult> answer = enter(Call::set_nonblocking, fd, socket);
-  return answer ? answer->error : 0;  // Nothing blocks here.
+  return enter(Call::set_nonblocking, fd, socket).value_or(IoResult()).error;  // Nothing blocks.
 }
 
 int FakeKernel::getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) {
   Socket* socket = nullptr;
   if (const auto answer = enter(Call::getsockopt, fd, socket)) return answer->error;
-  const std::string bytes = socket->option(level, option);
-  detail::give_bytes(std::string_view(bytes).substr(0, *length), value, length);
+  detail::give_bytes(socket->option(level, option).substr(0, *length), value, length);
   return 0;
 }
 

@@ -52,7 +52,6 @@ class FakeKernel final : public Kernel {
   static constexpr std::size_t default_capacity_bytes = 64 * 1024;
 
   FakeKernel();
-  ~FakeKernel() override;
 
   // --- Time ---
 

@@ -30,9 +30,7 @@ struct JobLink {
 /// The loop's side of a job that runs on a thread: the future, which never leaves the loop's thread.
 template <class T>
 struct JobReceiver final : Owned {
-  static constexpr Owned::Kind owned_kind = {
-      [](Owned& owned) { static_cast<JobReceiver&>(owned).future.cancel(); },
-      [](Owned& owned) { delete static_cast<JobReceiver*>(&owned); }};
+  static const Owned::Kind owned_kind;
 
   JobReceiver(Future<T> its_future, std::shared_ptr<JobLink<T>> its_link)
       : Owned(owned_kind), future(std::move(its_future)), link(std::move(its_link)) {
@@ -58,6 +56,11 @@ struct JobReceiver final : Owned {
   Future<T> future;
   std::shared_ptr<JobLink<T>> link;
 };
+
+template <class T>
+inline const Owned::Kind JobReceiver<T>::owned_kind = {
+    [](Owned& owned) { static_cast<JobReceiver&>(owned).future.cancel(); },
+    [](Owned& owned) { delete static_cast<JobReceiver*>(&owned); }};
 
 /// The thread's side: what to run, and what came of it. Travels to the thread and back, so that
 /// what the function holds is destroyed on the loop's thread, where it was made.

@@ -29,18 +29,18 @@ class StopWhenDone final : public FutureWaiter {
   }
 
  private:
-  void count() noexcept {
-    if (--left_ == 0) loop_.stop();
-  }
-  static constexpr RunnableKind stop_kind = {
-      [](Runnable& runnable) {
-        static_cast<StopWhenDone&>(static_cast<FutureWaiter&>(runnable)).count();
-      },
-      [](const Runnable&) { return std::string("<end of a run>"); }};
+  static const RunnableKind stop_kind;
 
   EventLoop& loop_;
   std::size_t& left_;
 };
+
+inline const RunnableKind StopWhenDone::stop_kind = {
+    [](Runnable& runnable) {
+      auto& self = static_cast<StopWhenDone&>(static_cast<FutureWaiter&>(runnable));
+      if (--self.left_ == 0) self.loop_.stop();
+    },
+    [](const Runnable&) { return std::string("<end of a run>"); }};
 
 /// What run_forever() would refuse is refused before a coroutine becomes a task, which would run
 /// later, unobserved.

@@ -72,6 +72,7 @@ TEST_CASE("CountingKernel: every call is counted once, under its own name") {
   send_text(kernel, fds[0], "x");
   kernel.recv(fds[1], {});
   kernel.shutdown(fds[0], SHUT_WR);
+  kernel.set_nonblocking(fd);
   kernel.getsockopt(fd, 0, 0, nullptr, &length);
   kernel.setsockopt(fd, 0, 0, "", 0);
   kernel.getsockname(fd, nullptr, &length);

@@ -151,16 +151,18 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(FakeLoop, "close: runs what an abort makes ready before it destroys anything") {
-  Member member("1", trace);
-  member.when_aborted = [&] {
+  Member first("1", trace);
+  Member second("2", trace);
+  first.when_aborted = [&] {
     loop.call_soon([&] {
       trace += "posted ";
       loop.call_soon(note("posted-by-posted"));
     });
   };
-  loop.own(member);
+  loop.own(first);
+  loop.own(second);
   loop.close();
-  CHECK(trace == "abort-1 posted posted-by-posted destroy-1 ");
+  CHECK(trace == "abort-1 abort-2 posted posted-by-posted destroy-1 destroy-2 ");
 }
 
 TEST_CASE_FIXTURE(FakeLoop, "close: sends what is gathered, and destroys afterwards") {
@@ -365,6 +367,28 @@ TEST_CASE_FIXTURE(FakeLoop,
   loop.service<User>();
   loop.close();
   CHECK(order == "user-of-base base ");
+}
+
+TEST_CASE_FIXTURE(FakeLoop, "service: one that the destructor of another asks for goes as well") {
+  static int made;
+  static int alive;
+  made = alive = 0;
+  struct Late {
+    explicit Late(EventLoop&) {
+      ++made;
+      ++alive;
+    }
+    ~Late() { --alive; }
+  };
+  struct Early {
+    explicit Early(EventLoop& its_loop) : loop(its_loop) {}
+    ~Early() { loop.service<Late>(); }
+    EventLoop& loop;
+  };
+  loop.service<Early>();
+  loop.close();
+  CHECK(made == 1);
+  CHECK(alive == 0);
 }
 
 TEST_CASE_FIXTURE(FakeLoop,

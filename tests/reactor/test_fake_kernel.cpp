@@ -415,6 +415,18 @@ TEST_CASE("FakeKernel: a send takes what fits, then would block until the peer r
   CHECK(send_text(kernel, pair.theirs, std::string(100, 'x')).value == 100);
 }
 
+TEST_CASE("FakeKernel: after shutdown a full socket is writable, so that send() names the error") {
+  FakeKernel kernel;
+  const auto poller = kernel.make_poller();
+  const Pair pair = connected(kernel);
+  kernel.set_capacity(pair.ours, 1);
+  REQUIRE(send_text(kernel, pair.ours, "x").value == 1);
+  REQUIRE(poller->set(pair.ours, 1, Interest::write) == 0);
+  CHECK(ready_fds(*poller).empty());
+  REQUIRE(kernel.shutdown(pair.ours, SHUT_WR) == 0);
+  CHECK(ready_fds(*poller) == std::vector<int>{pair.ours});
+}
+
 TEST_CASE("FakeKernel: later sockets have the default capacity of that moment") {
   FakeKernel kernel;
   const std::string much(FakeKernel::default_capacity_bytes + 1, 'x');

@@ -125,6 +125,16 @@ TEST_CASE_FIXTURE(Table, "flush: several changes of one descriptor are one call"
   CHECK(poller.take() == Calls{});
 }
 
+TEST_CASE_FIXTURE(Table, "flush: a change that is taken back after it was told is told again") {
+  REQUIRE(table.open(5, &reader, nullptr) == 0);
+  table.set_writer(5, &writer);
+  REQUIRE(table.flush(&bad_fd) == 0);
+  poller.take();
+  table.set_writer(5, nullptr);
+  CHECK(table.flush(&bad_fd) == 0);
+  CHECK(poller.take() == Calls{"5/1 read"});
+}
+
 TEST_CASE_FIXTURE(Table, "flush: names every descriptor that the poller refuses, one a call") {
   for (const int fd : {4, 5, 6}) {
     REQUIRE(table.open(fd, nullptr, nullptr) == 0);

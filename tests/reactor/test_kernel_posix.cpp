@@ -202,6 +202,14 @@ TEST_CASE("setsockopt: what was set is what getsockopt says") {
   CHECK(value != 0);
 }
 
+TEST_CASE("set_nonblocking: a descriptor made elsewhere no longer blocks, and keeps its flags") {
+  const UniqueFd file(posix, ::open("/dev/null", O_RDWR | O_APPEND | O_CLOEXEC));
+  REQUIRE(posix.set_nonblocking(file.get()) == 0);
+  const int flags = ::fcntl(file.get(), F_GETFL);
+  CHECK((flags & (O_NONBLOCK | O_APPEND)) == (O_NONBLOCK | O_APPEND));
+  CHECK(posix.set_nonblocking(-1) == EBADF);
+}
+
 TEST_CASE("IoResult: errors are told by number, and none of them throws") {
   CHECK(posix.socket(-1, SOCK_STREAM, 0).error == EAFNOSUPPORT);
   CHECK(posix.close(-1) == EBADF);

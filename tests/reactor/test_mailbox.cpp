@@ -51,8 +51,10 @@ TEST_CASE_FIXTURE(Box, "take: leaves nothing behind, and nothing of before in it
   post("a");
   mailbox.take(letters);
   CHECK(letters.size() == 1);
-  mailbox.take(letters);
-  CHECK(letters.empty());
+  for (int i = 0; i < 2; ++i) {
+    mailbox.take(letters);
+    CHECK(letters.empty());
+  }
 }
 
 TEST_CASE_FIXTURE(Box,

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -428,7 +429,7 @@ TEST_SUITE("reactor/task/task_cancel") {
 
   TEST_CASE("woken: an exception that a cancellation outran counts as heard") {
     TestLoop test;
-    std::optional<Future<>> future = Future<>(test.loop);
+    auto future = std::make_unique<Future<>>(test.loop);
     const Task<std::string> task = test.loop.create_task(swallows(*future));
     test.pass();
     future->set_exception(std::out_of_range("far"));

@@ -181,6 +181,8 @@ TEST_CASE_FIXTURE(RealLoop, "debug: call_soon_threadsafe is allowed from any thr
 
 TEST_CASE_FIXTURE(RealLoop, "debug: a loop that does not run may be filled from anywhere") {
   loop.set_debug(true);
+  loop.stop();
+  loop.run_forever();
   CHECK(thrown_elsewhere([&] { loop.call_soon([&] { loop.stop(); }); }) == "");
   loop.run_forever();
 }

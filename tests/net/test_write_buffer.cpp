@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include <weir/net/write_buffer.hpp>
+
+using weir::detail::WriteBuffer;
+
+TEST_SUITE_BEGIN("net/write_buffer");
+
+TEST_CASE("append: what goes in at the back comes out at the front") {
+  WriteBuffer buffer;
+  buffer.append("hello ");
+  buffer.append("world");
+  CHECK(buffer.bytes() == "hello world");
+  CHECK(buffer.size() == 11);
+  buffer.consume(6);
+  CHECK(buffer.bytes() == "world");
+  buffer.consume(5);
+  CHECK(buffer.empty());
+}
+
+TEST_CASE("append: nothing is added by an empty view, also one without an address") {
+  WriteBuffer buffer;
+  buffer.append(std::string_view());
+  CHECK(buffer.empty());
+  buffer.append("x");
+  buffer.append(std::string_view());
+  buffer.append("");
+  CHECK(buffer.bytes() == "x");
+}
+
+TEST_CASE("append: 100000 random appends and consumes are what a string would do") {
+  std::mt19937 random(1);  // The same numbers in every run.
+  WriteBuffer buffer;
+  std::string model;
+  char next = 'a';
+  int wrong = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    const std::size_t step = random() % (i % 1000 < 10 ? 20'000 : 300);
+    if (random() % 2 == 0) {
+      const std::string more(step, next);
+      next = next == 'z' ? 'a' : static_cast<char>(next + 1);
+      buffer.append(more);
+      model += more;
+    } else {
+      const std::size_t bytes = std::min(step * 2, model.size());
+      buffer.consume(bytes);
+      model.erase(0, bytes);
+    }
+    if (buffer.size() != model.size()) ++wrong;
+    if (i % 100 == 0 && buffer.bytes() != model) ++wrong;
+  }
+  CHECK(wrong == 0);
+  CHECK(buffer.bytes() == model);
+}
+
+TEST_CASE("clear: gives everything back, and the buffer can be filled again") {
+  WriteBuffer buffer;
+  buffer.append(std::string(100'000, 'x'));
+  buffer.clear();
+  CHECK(buffer.empty());
+  CHECK(buffer.bytes().data() == nullptr);
+  buffer.append("again");
+  CHECK(buffer.bytes() == "again");
+}
+
+TEST_CASE("consume: the last byte gives the memory back") {
+  WriteBuffer buffer;
+  buffer.append("xy");
+  buffer.consume(1);
+  CHECK(buffer.bytes().data() != nullptr);
+  buffer.consume(1);
+  CHECK(buffer.bytes().data() == nullptr);
+}
+
+TEST_CASE("append: what does not fit into memory changes nothing") {
+  WriteBuffer buffer;
+  buffer.append("kept");
+  // A view that claims more than there can be; nothing of it is read. Volatile: compilers see
+  // through it.
+  const volatile std::size_t claimed = PTRDIFF_MAX;
+  CHECK_THROWS_AS(buffer.append(std::string_view("x", claimed)), std::bad_alloc);
+  CHECK(buffer.bytes() == "kept");
+}
+
+TEST_SUITE_END();
