@@ -134,7 +134,7 @@ void SocketTransport::read_ready() {
   } catch (const KeyboardInterrupt&) {  // Never about this connection: it goes through, out of run_forever().
     throw;
   } catch (...) {
-    fatal_error(std::current_exception(), "Fatal error: protocol.data_received() call failed.");
+    callback_failed(std::current_exception(), "Fatal error: protocol.data_received() call failed.");
   }
   block_.expire_when_drained();
 }
@@ -150,7 +150,7 @@ void SocketTransport::read_eof() {
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
-    return fatal_error(std::current_exception(), "Fatal error: protocol.eof_received() call failed.");
+    return callback_failed(std::current_exception(), "Fatal error: protocol.eof_received() call failed.");
   }
   if (!keep_open) close();
 }
@@ -325,6 +325,12 @@ void SocketTransport::close() {
 
 void SocketTransport::abort() {
   if (send_gathered()) end(nullptr);
+}
+
+/// What the callback had written before it threw is sent, as asyncio would have done by then.
+void SocketTransport::callback_failed(const std::exception_ptr& error, const char* message) {
+  send_gathered();
+  fatal_error(error, message);
 }
 
 void SocketTransport::fatal_error(const std::exception_ptr& error, const char* message) {

@@ -102,6 +102,7 @@ class SocketTransport final : public Transport,
   void after_enqueue();
   void drop_write();
   void call_flow(void (BaseProtocol::*callback)(), const char* failure);
+  void callback_failed(const std::exception_ptr& error, const char* message);
   void fatal_error(const std::exception_ptr& error, const char* message);
   void end(const std::exception_ptr& error);
   void lose(const std::exception_ptr& error);

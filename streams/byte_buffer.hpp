@@ -11,7 +11,7 @@ namespace weir::detail {
 /// Received, unread bytes: append at the back, consume at the front. They lie either in a block that somebody lends (the
 /// loop's receive buffer) or in a buffer of its own, always in one run.
 ///
-/// Errors    append(), settle() and prepend() may throw std::bad_alloc, with nothing changed.
+/// Errors    append(), settle(), prepend() and trim() may throw std::bad_alloc, with nothing changed.
 /// Lifetime  What was consumed stays readable until the next append(), prepend(), settle() or trim(): views rest on it.
 /// Cost      borrow() copies nothing; otherwise amortised one copy a byte. Up to 4 KiB come from the thread's pool.
 class ByteBuffer {
@@ -36,7 +36,8 @@ class ByteBuffer {
 
   /// Copies `more` behind what there is.
   void append(std::string_view more);
-  /// Uses `lent` where it is. Only on an empty buffer; settle() must come before the lender takes it back.
+  /// Uses `lent` where it is; it begins with a copy of what is unread. settle() must come before the
+  /// lender takes it back.
   void borrow(std::string_view lent) noexcept {
     begin_ = lent.data();
     size_ = lent.size();
@@ -47,14 +48,19 @@ class ByteBuffer {
   void settle();
   /// Puts `earlier` before what there is: the bytes that were consumed last.
   void prepend(std::string_view earlier);
-  /// True when there is memory to give back: nothing is unread, and the buffer still holds some.
-  bool idle() const noexcept { return size_ == 0 && own_ != nullptr; }
-  /// Gives memory back if there is nothing unread.
-  void trim() noexcept {
-    if (idle()) free_own();
+  /// True when there is memory to give back: nothing is unread, or little in a large block.
+  bool wasteful() const noexcept {
+    return own_ != nullptr && !borrowed_ &&
+           (size_ == 0 || (capacity_ > small_capacity && size_ <= capacity_ / 8));
+  }
+  /// Gives that back.
+  void trim() {
+    if (wasteful()) size_ == 0 ? free_own() : move_to_new_block({}, {});
   }
 
  private:
+  static constexpr std::size_t small_capacity = 4096;  // What the pools keep: pool_max_bytes.
+
   void move_to_new_block(std::string_view before, std::string_view after);
   void free_own() noexcept;
 

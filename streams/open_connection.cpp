@@ -12,26 +12,28 @@ ConnectOptions connect_options(const OpenOptions& options) {
   return {.family = options.family, .protocol = options.protocol, .flags = options.flags, .sock = options.sock};
 }
 
-Coro<Streams> streams_over(Coro<Connection<StreamReaderProtocol>> connecting, StreamReader reader) {
+Coro<Streams> streams_over(Coro<Connection<StreamReaderProtocol>> connecting) {
   const Connection<StreamReaderProtocol> made = co_await std::move(connecting);
-  StreamWriter writer(made.transport, made.protocol, reader);
-  co_return Streams(std::move(reader), std::move(writer));
+  const StreamReader& reader = made.protocol->reader();
+  co_return Streams(reader, StreamWriter(made.transport, made.protocol, reader));
 }
 
-auto protocol_for(const StreamReader& reader) {
-  return [reader] { return std::make_shared<StreamReaderProtocol>(reader); };
+/// Called when the connection is there, by a task: before that there may be no running loop.
+auto protocol_with(std::ptrdiff_t limit) {
+  return [limit] { return std::make_shared<StreamReaderProtocol>(StreamReader(limit)); };
 }
 
 }  // namespace
 
 Coro<Streams> open_connection(std::string_view host, Port port, const OpenOptions& options) {
-  const StreamReader reader(options.limit);
-  return streams_over(create_connection(protocol_for(reader), host, port, connect_options(options)), reader);
+  detail::check_limit(options.limit);
+  return streams_over(
+      create_connection(protocol_with(options.limit), host, port, connect_options(options)));
 }
 
 Coro<Streams> open_connection(const OpenOptions& options) {
-  const StreamReader reader(options.limit);
-  return streams_over(create_connection(protocol_for(reader), connect_options(options)), reader);
+  detail::check_limit(options.limit);
+  return streams_over(create_connection(protocol_with(options.limit), connect_options(options)));
 }
 
 }  // namespace weir

@@ -39,18 +39,16 @@ const Parked::Kind ReaderState::wait_parked = {
 ReadWait::ReadWait(ReaderState& its_reader) noexcept
     : Parked(ReaderState::wait_parked), Runnable(ReaderState::wait_runnable), reader(its_reader) {}
 
-namespace {
-std::size_t checked_limit(std::ptrdiff_t limit) {
+std::size_t check_limit(std::ptrdiff_t limit) {
   if (limit <= 0) throw ValueError("Limit cannot be <= 0");
   return static_cast<std::size_t>(limit);
 }
-}  // namespace
 
 ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
     : DrainHook([](DrainHook& hook) { static_cast<ReaderState&>(hook).keep_or_trim(); }),
       loop_(&loop),
       loop_token_(loop.token()),
-      limit_(checked_limit(limit)),
+      limit_(check_limit(limit)),
       own_wait_(*this) {}
 
 // ---- The push side
@@ -64,9 +62,14 @@ void ReaderState::feed(std::string_view data) {
 
 // BYTE 5/7: the byte joins what the reader holds, and a read that waits is queued to look again.
 // Next: EventLoop::run_ready (reactor/event_loop.cpp)
-void ReaderState::feed_borrowed(std::string_view lent) {
-  if (!buffer_.empty() || eof_ || lent.empty()) return feed(lent);  // A record has begun: it stays in one run.
-  buffer_.borrow(lent);
+void ReaderState::feed_borrowed(std::string_view lent, ReadBlock* block) {
+  if (eof_ || lent.empty() || buffer_.borrowed()) return feed(lent);
+  std::string_view all = lent;
+  if (!buffer_.empty()) {  // A record has begun, and stays in one run.
+    all = block != nullptr ? block->put_before(lent, buffer_.view()) : std::string_view();
+    if (all.empty()) return feed(lent);
+  }
+  buffer_.borrow(all);
   loop_->when_drained(*this);
   received();
 }
@@ -117,7 +120,7 @@ void ReaderState::keep_or_trim() {
 /// Views stay valid until the event is drained, so memory goes back then, not now. A reader that has
 /// outlived its loop keeps it.
 void ReaderState::trim_when_drained() noexcept {
-  if (buffer_.idle() && loop_token_->loop != nullptr) loop_->when_drained(*this);
+  if (buffer_.wasteful() && loop_token_->loop != nullptr) loop_->when_drained(*this);
 }
 
 // ---- Flow control

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include <weir/net/read_block.hpp>
 #include <weir/net/transport.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/ref.hpp>
@@ -19,6 +20,9 @@
 namespace weir::detail {
 
 class ReaderState;
+
+/// The limit as a size. ValueError "Limit cannot be <= 0".
+std::size_t check_limit(std::ptrdiff_t limit);
 
 /// What a look at the buffer said about a read.
 enum class Verdict : std::uint8_t {
@@ -63,8 +67,9 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   // ---- The push side
 
   void feed(std::string_view data);
-  /// feed() of bytes that stay where they are until the loop's event is drained.
-  void feed_borrowed(std::string_view lent);
+  /// feed() of bytes that stay where they are until the loop's event is drained. `block`, if they
+  /// lie in it, takes the beginning of a record that came before them.
+  void feed_borrowed(std::string_view lent, ReadBlock* block = nullptr);
   void feed_eof();
   /// ValueError "invalid exception object" for a null pointer.
   void set_exception(std::exception_ptr error);

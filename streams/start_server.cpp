@@ -3,13 +3,11 @@
 
 #include <memory>
 
-#include <weir/reactor/error.hpp>
-
 namespace weir {
 namespace {
 
 ServerOptions server_options(const StartServerOptions& options) {
-  if (options.limit <= 0) throw ValueError("Limit cannot be <= 0");
+  detail::check_limit(options.limit);
   return {.family = options.family,
           .flags = options.flags,
           .sock = options.sock,

@@ -35,8 +35,10 @@ inline constexpr std::ptrdiff_t default_limit_bytes = 64 * 1024;  // CPython str
 /// Source    CPython 3.13 streams.py StreamReader. Where it differs: docs/asyncio_map.md.
 class StreamReader {
  public:
-  /// Errors    ValueError "Limit cannot be <= 0". RuntimeError "no running event loop" (first form).
-  explicit StreamReader(std::ptrdiff_t limit = default_limit_bytes) : StreamReader(get_running_loop(), limit) {}
+  /// Errors    ValueError "Limit cannot be <= 0", before anything else. RuntimeError "no running event
+  ///           loop" (first form).
+  explicit StreamReader(std::ptrdiff_t limit = default_limit_bytes)
+      : StreamReader((detail::check_limit(limit), get_running_loop()), limit) {}
   explicit StreamReader(EventLoop& loop, std::ptrdiff_t limit = default_limit_bytes)
       : state_(new detail::ReaderState(loop, limit)) {}
   explicit StreamReader(detail::ReaderState& state) noexcept : state_(&state) {}
@@ -113,7 +115,10 @@ class StreamReader {
   void feed_data(std::string_view data) const { state_->feed(data); }
   /// The stream ends here. Harmless the second time.
   void feed_eof() const { state_->feed_eof(); }
-  /// Every read fails with `error` from now on, one that waits included.
+  /// Every read fails with `error` from now on, one that waits included; one that has been woken and
+  /// has enough does not.
+  ///
+  /// Errors    ValueError "invalid exception object" for a null pointer.
   void set_exception(std::exception_ptr error) const { state_->set_exception(std::move(error)); }
   template <class E>
     requires(!std::is_same_v<std::remove_cvref_t<E>, std::exception_ptr>)

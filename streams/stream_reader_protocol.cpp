@@ -60,7 +60,7 @@ Coro<> StreamReaderProtocol::run_client(Coro<> client, ClientConnected keep, std
 void StreamReaderProtocol::data_received(std::string_view data) {
   // Bytes in the loop's receive block stay there until this event is drained: the reader may use them in place.
   if (read_block_ != nullptr && read_block_->holds(data.data())) {
-    reader_.state().feed_borrowed(data);
+    reader_.state().feed_borrowed(data, read_block_);
   } else {
     reader_.state().feed(data);
   }

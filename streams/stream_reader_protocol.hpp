@@ -84,6 +84,8 @@ class StreamReaderProtocol final : public FlowControlMixin,
   bool eof_received() override;
   void connection_lost(const std::exception_ptr& error) override;
 
+  const StreamReader& reader() const noexcept { return reader_; }
+
  private:
   void start_client(const std::shared_ptr<Transport>& transport);
   static Coro<> run_client(Coro<> client, ClientConnected keep, std::shared_ptr<Transport> transport);

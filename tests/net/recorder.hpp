@@ -25,6 +25,16 @@ class Recorder : public Protocol {
  public:
   /// `adopted`: takes over a connection that was made for another protocol.
   explicit Recorder(bool adopted = false) : made_(adopted) {}
+  /// Goes on where `before` is.
+  static std::shared_ptr<Recorder> successor(const Recorder& before) {
+    auto next = std::make_shared<Recorder>(before.made_);
+    next->ended_ = before.ended_;
+    next->paused_ = before.paused_;
+    next->lost_ = before.lost_;
+    next->keep_open = before.keep_open;
+    next->transport = before.transport;
+    return next;
+  }
 
   void connection_made(const std::shared_ptr<Transport>& its) override {
     const Scope scope(*this);

@@ -481,7 +481,7 @@ TEST_CASE_FIXTURE(
   CHECK(trace == "again ");
 }
 
-// CPython: test_base_events.py test_run_forever_keyboardinterrupt
+// CPython: test_base_events.py test_run_until_complete_baseexception
 TEST_CASE_FIXTURE(FakeLoop,
                   "run_forever: KeyboardInterrupt goes through, and what was ready stays ready") {
   loop.call_soon([] { throw KeyboardInterrupt{}; });

@@ -17,7 +17,6 @@ using weir::test::when_destroyed;
 
 TEST_SUITE_BEGIN("reactor/handle");
 
-// CPython: test_base_events.py test_run_once_with_cancelled... (a cancelled handle is skipped)
 TEST_CASE_FIXTURE(FakeLoop, "cancel: a ready callback does not run") {
   Handle handle = loop.call_soon(note("cancelled"));
   loop.call_soon(note("other"));
@@ -43,6 +42,7 @@ TEST_CASE_FIXTURE(FakeLoop, "cancel: destroys a ready callable now") {
   CHECK(captured.use_count() == 1);
 }
 
+// CPython: test_base_events.py test__run_once. asyncio keeps it until it comes to the top.
 TEST_CASE_FIXTURE(FakeLoop,
                   "cancel: destroys a timer's callable now, and the timer leaves the heap") {
   const auto captured = std::make_shared<int>();

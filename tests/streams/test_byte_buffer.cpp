@@ -29,7 +29,7 @@ TEST_SUITE("streams/byte_buffer") {
   TEST_CASE("ByteBuffer: a new one holds no memory") {
     const ByteBuffer buffer;
     CHECK(buffer.empty());
-    CHECK_FALSE(buffer.idle());
+    CHECK_FALSE(buffer.wasteful());
     CHECK(buffer.view().empty());
   }
 
@@ -73,7 +73,7 @@ TEST_SUITE("streams/byte_buffer") {
     buffer.consume(4);
     buffer.settle();
     CHECK(buffer.empty());
-    CHECK_FALSE(buffer.idle());
+    CHECK_FALSE(buffer.wasteful());
   }
 
   TEST_CASE("append: to a borrowed block leaves the block alone") {
@@ -95,7 +95,7 @@ TEST_SUITE("streams/byte_buffer") {
     CHECK(buffer.data() == lent.data());
     buffer.consume(4);
     buffer.settle();
-    CHECK(buffer.idle());
+    CHECK(buffer.wasteful());
     buffer.append("again");
     CHECK(buffer.view() == "again");
   }
@@ -130,9 +130,9 @@ TEST_SUITE("streams/byte_buffer") {
     buffer.trim();
     CHECK(buffer.view() == "a");
     buffer.consume(1);
-    CHECK(buffer.idle());
+    CHECK(buffer.wasteful());
     buffer.trim();
-    CHECK_FALSE(buffer.idle());
+    CHECK_FALSE(buffer.wasteful());
     buffer.append("b");
     CHECK(buffer.view() == "b");
   }
