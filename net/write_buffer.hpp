@@ -25,6 +25,7 @@ class WriteBuffer {
   std::string_view bytes() const noexcept { return {data_ + begin_, size()}; }
 
   void append(std::string_view more) {
+    if (more.empty()) return;  // It may have no address, and memcpy() wants one.
     if (more.size() > capacity_ - end_) make_room(more.size());
     std::memcpy(data_ + end_, more.data(), more.size());
     end_ += more.size();

@@ -20,10 +20,12 @@ inline constexpr bool is_std_function<std::function<R(Args...)>> = true;
 
 /// A move-only `void()`: what the loop stores for call_soon, timers, readers and signals.
 ///
-/// Shape     Anything callable without arguments; the result is thrown away. A null function pointer or an empty
+/// Shape     Anything callable without arguments; the result is thrown away. A null function
+///           pointer or an empty
 ///           std::function makes an empty Callback.
 /// Lifetime  Owns the callable, and destroys it once.
-/// Cost      Callables of up to 48 bytes with a noexcept move live inside; larger ones cost one allocation.
+/// Cost      Callables of up to 48 bytes with a noexcept move live inside; larger ones cost one
+///           allocation.
 class Callback {
  public:
   static constexpr std::size_t inline_bytes = 48;
@@ -32,7 +34,8 @@ class Callback {
   Callback(std::nullptr_t) noexcept {}  // NOLINT: implicit, like std::function
 
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Callback> && std::is_invocable_v<std::decay_t<F>&>)
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Callback> &&
+             std::is_invocable_v<std::decay_t<F>&>)
   Callback(F&& callable) {  // NOLINT: implicit, like std::function
     using Fn = std::decay_t<F>;
     constexpr bool named_function = std::is_function_v<std::remove_reference_t<F>>;  // never null
@@ -74,9 +77,9 @@ class Callback {
   };
 
   template <class Fn>
-  static constexpr bool stored_inline = sizeof(Fn) <= inline_bytes &&
-                                        alignof(Fn) <= alignof(std::max_align_t) &&
-                                        std::is_nothrow_move_constructible_v<Fn>;
+  static constexpr bool stored_inline =
+      sizeof(Fn) <= inline_bytes && alignof(Fn) <= alignof(std::max_align_t) &&
+      std::is_nothrow_move_constructible_v<Fn>;
 
   template <class Fn>
   static constexpr Operations inline_operations = {
@@ -85,13 +88,15 @@ class Callback {
         ::new (to) Fn(std::move(*static_cast<Fn*>(from)));
         static_cast<Fn*>(from)->~Fn();
       },
-      [](void* storage) noexcept { static_cast<Fn*>(storage)->~Fn(); }};
+      [](void* storage) noexcept { static_cast<Fn*>(storage)->~Fn(); },
+  };
 
   template <class Fn>
   static constexpr Operations heap_operations = {
       [](void* storage) { static_cast<void>((**static_cast<Fn**>(storage))()); },
       [](void* to, void* from) noexcept { ::new (to) Fn*(*static_cast<Fn**>(from)); },
-      [](void* storage) noexcept { delete *static_cast<Fn**>(storage); }};
+      [](void* storage) noexcept { delete *static_cast<Fn**>(storage); },
+  };
 
   void take(Callback& other) noexcept {
     if (other.operations_ == nullptr) return;

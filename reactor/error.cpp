@@ -18,7 +18,9 @@ namespace {
 class GaiCategory final : public std::error_category {
  public:
   const char* name() const noexcept override { return "getaddrinfo"; }
-  std::string message(int code) const override { return "getaddrinfo error " + std::to_string(code); }
+  std::string message(int code) const override {
+    return "getaddrinfo error " + std::to_string(code);
+  }
 };
 
 const std::error_category& gai_category() {
@@ -72,7 +74,8 @@ OSError::OSError(int error, const std::string& text)
 
 OSError::OSError(const std::string& text) : OSError(std::error_code(), text) {}
 
-OSError::OSError(std::error_code code, std::string text) : std::system_error(code), text_(std::move(text)) {}
+OSError::OSError(std::error_code code, std::string text)
+    : std::system_error(code), text_(std::move(text)) {}
 
 GaiError::GaiError(int gai_code, const std::string& text)
     : OSError(std::error_code(gai_code, gai_category()), numbered(gai_code, text)) {}

@@ -10,8 +10,8 @@
 
 namespace weir {
 
-// The errors of Python that asyncio raises, under Python's names. `what()` is what Python's str() would print.
-// docs/asyncio_map.md has the table; tests/messages.tsv has every text.
+// The errors of Python that asyncio raises, under Python's names. `what()` is what Python's str()
+// would print. docs/asyncio_map.md has the table; tests/messages.tsv has every text.
 
 /// An argument that no call could make sense of.
 struct ValueError : std::invalid_argument {
@@ -42,8 +42,8 @@ struct EOFError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Thrown into a coroutine whose task was cancelled. Derives from nothing, as in Python it is no Exception: a
-/// `catch (const std::exception&)` cannot swallow a cancellation by accident.
+/// Thrown into a coroutine whose task was cancelled. Derives from nothing, as in Python it is no
+/// Exception: a `catch (const std::exception&)` cannot swallow a cancellation by accident.
 class CancelledError {
  public:
   CancelledError() = default;
@@ -59,7 +59,8 @@ struct KeyboardInterrupt {};
 
 /// The operating system said no. `code()` holds errno in std::system_category().
 ///
-/// Shape     what() is "[Errno 111] Connection refused", or the bare text when built from a text alone.
+/// Shape     what() is "[Errno 111] Connection refused", or the bare text when built from a text
+///           alone.
 /// Source    CPython OSError; subclasses by errno as in PEP 3151.
 class OSError : public std::system_error {
  public:
@@ -74,20 +75,48 @@ class OSError : public std::system_error {
   std::string text_;
 };
 
-struct BlockingIOError : OSError { using OSError::OSError; };      // EAGAIN EWOULDBLOCK EALREADY EINPROGRESS
-struct ChildProcessError : OSError { using OSError::OSError; };    // ECHILD
-struct FileExistsError : OSError { using OSError::OSError; };      // EEXIST
-struct FileNotFoundError : OSError { using OSError::OSError; };    // ENOENT
-struct InterruptedError : OSError { using OSError::OSError; };     // EINTR
-struct IsADirectoryError : OSError { using OSError::OSError; };    // EISDIR
-struct NotADirectoryError : OSError { using OSError::OSError; };   // ENOTDIR
-struct PermissionError : OSError { using OSError::OSError; };      // EACCES EPERM
-struct ProcessLookupError : OSError { using OSError::OSError; };   // ESRCH
-struct ConnectionError : OSError { using OSError::OSError; };
-struct BrokenPipeError : ConnectionError { using ConnectionError::ConnectionError; };         // EPIPE ESHUTDOWN
-struct ConnectionAbortedError : ConnectionError { using ConnectionError::ConnectionError; };  // ECONNABORTED
-struct ConnectionRefusedError : ConnectionError { using ConnectionError::ConnectionError; };  // ECONNREFUSED
-struct ConnectionResetError : ConnectionError { using ConnectionError::ConnectionError; };    // ECONNRESET
+struct BlockingIOError : OSError {
+  using OSError::OSError;
+};  // EAGAIN EWOULDBLOCK EALREADY EINPROGRESS
+struct ChildProcessError : OSError {
+  using OSError::OSError;
+};  // ECHILD
+struct FileExistsError : OSError {
+  using OSError::OSError;
+};  // EEXIST
+struct FileNotFoundError : OSError {
+  using OSError::OSError;
+};  // ENOENT
+struct InterruptedError : OSError {
+  using OSError::OSError;
+};  // EINTR
+struct IsADirectoryError : OSError {
+  using OSError::OSError;
+};  // EISDIR
+struct NotADirectoryError : OSError {
+  using OSError::OSError;
+};  // ENOTDIR
+struct PermissionError : OSError {
+  using OSError::OSError;
+};  // EACCES EPERM
+struct ProcessLookupError : OSError {
+  using OSError::OSError;
+};  // ESRCH
+struct ConnectionError : OSError {
+  using OSError::OSError;
+};
+struct BrokenPipeError : ConnectionError {
+  using ConnectionError::ConnectionError;
+};  // EPIPE ESHUTDOWN
+struct ConnectionAbortedError : ConnectionError {
+  using ConnectionError::ConnectionError;
+};  // ECONNABORTED
+struct ConnectionRefusedError : ConnectionError {
+  using ConnectionError::ConnectionError;
+};  // ECONNREFUSED
+struct ConnectionResetError : ConnectionError {
+  using ConnectionError::ConnectionError;
+};  // ECONNRESET
 
 /// A deadline passed (no text, as in asyncio), or the kernel said ETIMEDOUT.
 struct TimeoutError : OSError {
@@ -95,12 +124,14 @@ struct TimeoutError : OSError {
   TimeoutError() : OSError(std::string()) {}
 };
 
-/// getaddrinfo() failed. `code().value()` is the EAI_… number; what() is "[Errno -2] Name or service not known".
+/// getaddrinfo() failed. `code().value()` is the EAI_… number; what() is "[Errno -2] Name or
+/// service not known".
 struct GaiError : OSError {
   GaiError(int gai_code, const std::string& text);
 };
 
-/// The OSError subclass that belongs to `error`, as an exception object. `text` defaults to strerror(error).
+/// The OSError subclass that belongs to `error`, as an exception object. `text` defaults to
+/// strerror(error).
 std::exception_ptr make_os_error(int error, std::string_view text = {});
 /// Throws it.
 [[noreturn]] void throw_os_error(int error, std::string_view text = {});
@@ -113,7 +144,8 @@ std::string message_of(const std::exception_ptr& error) noexcept;
 namespace detail {
 /// AssertionError unless `holds`. On in every build.
 inline void require(bool holds, const char* text) {
-  if (!holds) [[unlikely]] throw AssertionError(text);
+  if (!holds) [[unlikely]]
+    throw AssertionError(text);
 }
 }  // namespace detail
 

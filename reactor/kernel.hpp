@@ -27,14 +27,19 @@ struct IoResult {
 
   bool ok() const noexcept { return error == 0; }
   /// Nothing happened and nothing is wrong: ask the poller, then try again.
-  bool would_block() const noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+  bool would_block() const noexcept {
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+  }
 };
 
-/// Everything that weir asks of the operating system, in one room: this class, and the pollers and executors that it
-/// hands out, are the only code that calls it. Tests and simulations put another kernel in its place.
+/// Everything that weir asks of the operating system, in one room: this class, and the pollers and
+/// executors that it hands out, are the only code that calls it. Tests and simulations put another
+/// kernel in its place.
 ///
-/// Errors    Nothing here throws but the make_ functions (OSError). Functions that return int return 0 or errno.
-/// Threads   now(), getaddrinfo() and freeaddrinfo() from any thread; the rest from the thread of the loop.
+/// Errors    Nothing here throws but the make_ functions (OSError). Functions that return int
+///           return 0 or errno.
+/// Threads   now(), getaddrinfo() and freeaddrinfo() from any thread; the rest from the thread of
+///           the loop.
 /// Lifetime  Must outlive every loop, transport and socket made with it.
 /// Cost      One virtual call: 12 instructions, before at least 100 ns of system call.
 class Kernel {
@@ -68,17 +73,20 @@ class Kernel {
   /// For a descriptor that was made elsewhere; its other flags stay.
   virtual int set_nonblocking(int fd) = 0;
   virtual int getsockopt(int fd, int level, int option, void* value, std::uint32_t* length) = 0;
-  virtual int setsockopt(int fd, int level, int option, const void* value, std::uint32_t length) = 0;
+  virtual int setsockopt(int fd, int level, int option, const void* value,
+                         std::uint32_t length) = 0;
   virtual int getsockname(int fd, sockaddr* address, std::uint32_t* length) = 0;
   virtual int getpeername(int fd, sockaddr* address, std::uint32_t* length) = 0;
 
-  /// Blocks; called from an Executor. Returns 0 or an EAI_… number; with EAI_SYSTEM, `*system_error` is errno.
-  virtual int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result,
-                          int* system_error) = 0;
+  /// Blocks; called from an Executor. Returns 0 or an EAI_… number; with EAI_SYSTEM,
+  /// `*system_error` is errno.
+  virtual int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                          addrinfo** result, int* system_error) = 0;
   virtual void freeaddrinfo(addrinfo* list) = 0;
 
   /// sigaction(2).
-  virtual int signal_action(int signal_number, const struct sigaction* action, struct sigaction* old) = 0;
+  virtual int signal_action(int signal_number, const struct sigaction* action,
+                            struct sigaction* old) = 0;
 
   virtual std::unique_ptr<Poller> make_poller() = 0;
   virtual std::unique_ptr<Executor> make_executor(std::size_t max_threads) = 0;

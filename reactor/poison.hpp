@@ -6,8 +6,9 @@
 
 namespace weir::detail {
 
-/// Marks memory that nobody may read or write until unpoison(). AddressSanitizer then reports whoever does; without it both
-/// do nothing. The build picks the file: poison_asan.cpp or poison_none.cpp.
+/// Marks memory that nobody may read or write until unpoison(). AddressSanitizer then reports
+/// whoever does; without it both do nothing. The build picks the file: poison_asan.cpp or
+/// poison_none.cpp.
 void poison(const void* memory, std::size_t bytes) noexcept;
 void unpoison(const void* memory, std::size_t bytes) noexcept;
 

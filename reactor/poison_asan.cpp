@@ -5,7 +5,11 @@
 
 namespace weir::detail {
 
-void poison(const void* memory, std::size_t bytes) noexcept { __asan_poison_memory_region(memory, bytes); }
-void unpoison(const void* memory, std::size_t bytes) noexcept { __asan_unpoison_memory_region(memory, bytes); }
+void poison(const void* memory, std::size_t bytes) noexcept {
+  __asan_poison_memory_region(memory, bytes);
+}
+void unpoison(const void* memory, std::size_t bytes) noexcept {
+  __asan_unpoison_memory_region(memory, bytes);
+}
 
 }  // namespace weir::detail

@@ -31,7 +31,8 @@ weir::Coro<> echo(weir::StreamReader reader, weir::StreamWriter writer) {
 }
 
 weir::Coro<> serve(int port) {
-  const weir::Server server = co_await weir::start_server(echo, "127.0.0.1", port, {.backlog = 1024});
+  const weir::Server server =
+      co_await weir::start_server(echo, "127.0.0.1", port, {.backlog = 1024});
   const weir::Endpoint address = server.sockets().front().getsockname();
   std::printf("listening on %s:%d\n", address.host().c_str(), address.port());
   std::fflush(stdout);

@@ -79,7 +79,6 @@ void TaskBase::report_bad_yield() {
 void TaskBase::run_trampoline() {
   TaskBase* outer = std::exchange(current_task, this);
   while (PromiseBase* promise = std::exchange(next_, nullptr)) {
-    depth_ = 0;
     promise->self.resume();
   }
   current_task = outer;
@@ -118,10 +117,7 @@ bool TaskBase::request_cancel(const std::string& message) {
     last = at;
   }
   last->cancel_wait(message);
-  for (TaskBase* at = this; at != last; at = at->awaited_task()) {
-    at->hears_of_cancel_ = false;
-    at->future_.cancel_message = message;
-  }
+  for (TaskBase* at = this; at != last; at = at->awaited_task()) at->hears_of_cancel_ = false;
   last->hears_of_cancel_ = false;
   return true;
 }
@@ -135,10 +131,7 @@ TaskBase* TaskBase::awaited_task() const noexcept {
 
 /// Ends the wait that the task is parked on; failing that, sees to it that the next step throws.
 void TaskBase::cancel_wait(const std::string& message) {
-  if (parked_ != nullptr && parked_->cancelled) {  // Cancelled before: the first message stays.
-    must_cancel_ = true;
-    return;
-  }
+  if (parked_ != nullptr && parked_->cancelled) return;  // Cancelled before: that message stays.
   const bool ended = parked_ != nullptr && parked_->kind->cancel(*parked_, message);
   future_.cancel_message = message;
   if (ended) return;

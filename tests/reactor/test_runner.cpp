@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -213,6 +214,20 @@ TEST_SUITE("reactor/task/runner") {
     Reports reports;
     CHECK_THROWS_AS(weir::run(leaves(throws_on_cancel(KeyboardInterrupt()), &reports), kernel),
                     KeyboardInterrupt);
+    CHECK(reports.empty());
+  }
+
+  TEST_CASE("leftovers: whatever one throws, the loop is closed in good order") {
+    FakeKernel kernel;
+    Reports reports;
+    std::string logged;
+    const auto leaves_log = [](Reports* into, std::string* log) -> Coro<int> {
+      get_running_loop().set_log_sink(
+          [log](weir::LogLevel, std::string_view text) { *log += text; });
+      co_return co_await leaves(throws_on_cancel(KeyboardInterrupt()), into);
+    };
+    CHECK_THROWS_AS(weir::run(leaves_log(&reports, &logged), kernel), KeyboardInterrupt);
+    CHECK(logged.empty());
   }
 
   TEST_CASE("leftovers: one that waits for what never comes is destroyed with the loop") {
@@ -283,6 +298,22 @@ TEST_SUITE("reactor/task/runner") {
     CHECK_FALSE(kernel.raise_signal(SIGINT));
     CHECK(weir::run(gives(7), kernel) == 7);
     CHECK_FALSE(kernel.raise_signal(SIGINT));
+  }
+
+  TEST_CASE("SIGINT: while the leftovers end, it finds the default action too") {
+    FakeKernel kernel;
+    Reports reports;
+    bool caught = true;
+    const auto raises = [](FakeKernel* from, bool* into) -> Coro<> {
+      try {
+        co_await weir::sleep(1h);
+      } catch (const CancelledError&) {
+        *into = from->raise_signal(SIGINT);
+        throw;
+      }
+    };
+    CHECK(weir::run(leaves(raises(&kernel, &caught), &reports), kernel) == 7);
+    CHECK_FALSE(caught);
   }
 
   // CPython: test_runners.py test_signal_install_... "custom handler is left alone"

@@ -255,6 +255,27 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(log.text.empty());
   }
 
+  TEST_CASE("self: cancelled while it runs, it does not wait for what it awaits next") {
+    TestLoop test;
+    std::optional<Task<std::string>> task;
+    const auto waits_long = [](std::optional<Task<std::string>>* self, Future<> future,
+                               bool on_future) -> Coro<std::string> {
+      (*self)->cancel("self");
+      if (on_future) co_await future;
+      co_await weir::sleep(1h);
+      co_return "slept";
+    };
+    const Future<> future(test.loop);
+    for (const bool on_future : {false, true}) {
+      task = test.loop.create_task(waits_long(&task, future, on_future));
+      test.settle();
+      REQUIRE(task->cancelled());
+      CHECK(cancel_message_of([&] { task->result(); }) == "self");
+      CHECK(test.loop.timers().empty());
+    }
+    CHECK(future.cancelled());
+  }
+
   // CPython: test_tasks.py test_cancel_at_end
   TEST_CASE("self: cancelled while it runs, it ends cancelled even without another await") {
     TestLoop test;
@@ -470,5 +491,24 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(a->cancelled());
     CHECK(b->cancelled());
     CHECK(c.cancelled());
+  }
+
+  TEST_CASE("deadlock: the task whose wait was ended hears alone of what it is asked next") {
+    TestLoop test;
+    std::optional<Task<>> a;
+    std::optional<Task<>> b;
+    const auto awaits_slot = [](std::optional<Task<>>* slot) -> Coro<> {
+      const Task<> other = **slot;
+      co_await other;
+    };
+    a = test.loop.create_task(awaits_slot(&b));
+    b = test.loop.create_task(awaits_slot(&a));
+    test.settle();
+    a->cancel();  // Goes on to b, whose wait for a it ends.
+    b->cancel();
+    CHECK(a->cancelling() == 1);
+    CHECK(b->cancelling() == 2);
+    test.settle();
+    CHECK(a->cancelled());
   }
 }

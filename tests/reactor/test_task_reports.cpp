@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <coroutine>
+#include <cstddef>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -190,6 +191,28 @@ TEST_SUITE("reactor/task/task_reports") {
     test.pass();
     test.loop.close();
     CHECK(trace == "abcd");
+    CHECK(test.take_reports().size() == 1);
+  }
+
+  TEST_CASE("closing: a task's timer is gone before its frames are") {
+    struct CountsTimers {
+      CountsTimers(EventLoop* its_loop, std::size_t* into) : loop(its_loop), count(into) {}
+      CountsTimers(const CountsTimers&) = delete;
+      CountsTimers& operator=(const CountsTimers&) = delete;
+      ~CountsTimers() { *count = loop->timers().size(); }
+      EventLoop* loop;
+      std::size_t* count;
+    };
+    const auto holds = [](EventLoop* loop, std::size_t* count) -> Coro<> {
+      const CountsTimers at_the_end(loop, count);
+      co_await refuses(Alive());
+    };
+    TestLoop test;
+    std::size_t timers = 99;
+    test.loop.create_task(holds(&test.loop, &timers));
+    test.pass();
+    test.loop.close();
+    CHECK(timers == 0);
     CHECK(test.take_reports().size() == 1);
   }
 

@@ -247,6 +247,18 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(inner.cancelling() == 1);
   }
 
+  TEST_CASE("no time: cancelled from outside just when the task has ended, it is a cancellation") {
+    TestLoop test;
+    const Task<> inner = test.loop.create_task(lingers());
+    test.pass();
+    const SelfAware it(test, inner, 0s);
+    test.settle_until([&] { return inner.done(); });
+    CHECK_FALSE(it.task->done());
+    it.task->cancel("outside");
+    test.settle();
+    CHECK(it.task->result() == "cancelled outside 1");
+  }
+
   TEST_CASE("one pass: a result that comes just before the time-out is returned") {
     TestLoop test;
     const Future<std::string> future(test.loop);
@@ -258,6 +270,25 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(it.task->result() == "x 0");
     CHECK(test.loop.timers().empty());
     CHECK(test.loop.ready().empty());
+  }
+
+  TEST_CASE("one pass: a time-out that was due but left behind strikes nothing later") {
+    TestLoop test;
+    const auto goes_on = [](Future<> future) -> Coro<std::string> {
+      co_await weir::wait_for(future, 1s);
+      co_await weir::sleep(1h);
+      co_return "slept";
+    };
+    const Future<> future(test.loop);
+    const Task<std::string> task = test.loop.create_task(goes_on(future));
+    test.pass();
+    future.set_result();
+    test.kernel.advance(1s);
+    test.pass();
+    test.settle();
+    CHECK(task.cancelling() == 0);
+    test.advance(1h);
+    CHECK(task.result() == "slept");
   }
 
   TEST_CASE("one pass: a result that comes just after the time-out is too late") {

@@ -11,7 +11,8 @@ namespace weir::test {
 /// allocations.cpp replaces the operators of the whole program.
 std::uint64_t allocations() noexcept;
 
-/// The bytes that operator new has given out and not got back. What the pools keep for reuse counts.
+/// The bytes that operator new has given out and not got back. What the pools keep for reuse
+/// counts.
 std::size_t allocated_bytes() noexcept;
 
 /// Whether freed blocks are used again. The pools are off under sanitizers, which could not see a

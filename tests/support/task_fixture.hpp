@@ -21,9 +21,8 @@ namespace weir::test {
 class TestLoop {
  public:
   TestLoop() {
-    loop.set_exception_handler([this](EventLoop&, const ExceptionContext& report) {
-      reports_.push_back(report);
-    });
+    loop.set_exception_handler(
+        [this](EventLoop&, const ExceptionContext& report) { reports_.push_back(report); });
   }
   TestLoop(const TestLoop&) = delete;
   TestLoop& operator=(const TestLoop&) = delete;
@@ -42,6 +41,11 @@ class TestLoop {
   /// Passes until nothing is ready. Timers that are not due stay.
   void settle() {
     while (!loop.ready().empty()) pass();
+  }
+  /// Passes until nothing is ready, or `reached()` says so.
+  template <class F>
+  void settle_until(F reached) {
+    while (!reached() && !loop.ready().empty()) pass();
   }
   /// Moves the clock, and lets everything happen that is then due.
   void advance(Duration step) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The reporter of the test programs, and the sums of ./dev test: selftest_reporter has the cases."""
+"""The test programs' reporter, and the sums of ./dev test; selftest_reporter has the cases."""
 
 import os
 import pathlib

@@ -24,7 +24,12 @@ class Server:
     def __init__(self, name, *arguments, prefix=(), **options):
         command = [*prefix, str(EXAMPLES / name), *arguments]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
         )
         first = self.process.stdout.readline()
         if not first.startswith("listening on "):
@@ -67,7 +72,7 @@ class Server:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def wait_for_descriptors(self, most: int) -> None:
-        """Until the server has let go of its connections; it does that as soon as it is scheduled."""
+        """Until the server, once it is scheduled, has let go of its connections."""
         poll = select.poll()
         for _ in range(SECONDS * 100):
             if self.open_descriptors() <= most:

@@ -35,7 +35,10 @@ class Answers(unittest.TestCase):
     def test_nc_gets_its_lines_back(self):
         with Server("line_echo") as server:
             got = subprocess.run(
-                ["nc", "-N", "127.0.0.1", str(server.port)], input=b"a\nbb\nccc", capture_output=True, timeout=SECONDS
+                ["nc", "-N", "127.0.0.1", str(server.port)],
+                input=b"a\nbb\nccc",
+                capture_output=True,
+                timeout=SECONDS,
             )
         self.assertEqual(got.stdout, b"a\nbb\nccc")
 
@@ -102,7 +105,8 @@ def measure(rounds, lines):
 
 class SystemCalls(unittest.TestCase):
     def check_agreement(self, strace, account):
-        self.assertEqual([strace.get(name, 0) for name in ("epoll_wait", "recvfrom", "sendto")], account)
+        names = ("epoll_wait", "recvfrom", "sendto")
+        self.assertEqual([strace.get(name, 0) for name in names], account)
 
     def check_cost(self, few, many, lines, most):
         first, first_account = measure(few, lines)
@@ -164,7 +168,7 @@ class Memory(unittest.TestCase):
                     for client in clients:
                         client.close()
                     server.wait_for_descriptors(idle_descriptors)
-        print(f"  bytes an idle connection: {costs[0]:.0f} from cold, {costs[1]:.0f} after a warm-up round")
+        print(f"  bytes an idle connection: {costs[0]:.0f} cold, {costs[1]:.0f} after a warm-up")
         if not sanitized():
             self.assertLessEqual(max(costs), 2048)
 
@@ -201,7 +205,7 @@ class OutOfDescriptors(unittest.TestCase):
                             self.assertEqual(read_exactly(client, len(LINE)), LINE)
                             waiting.remove(client)
                         continue
-                    # Nobody else is served: the server is full, and has been for two and a half seconds.
+                    # Nobody else is served: for two and a half seconds the server has been full.
                     released.append(time.time())
                     for client in clients:
                         if client not in waiting:
