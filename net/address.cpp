@@ -107,7 +107,8 @@ std::string Endpoint::repr() const {
     case AF_INET: return start + ")";
     case AF_INET6: {
       const auto v6 = read_as<sockaddr_in6>(bytes_);
-      return start + ", " + std::to_string(ntohl(v6.sin6_flowinfo)) + ", " + std::to_string(v6.sin6_scope_id) + ")";
+      return start + ", " + std::to_string(ntohl(v6.sin6_flowinfo)) + ", " +
+             std::to_string(v6.sin6_scope_id) + ")";
     }
     default: return "'" + path_ + "'";
   }

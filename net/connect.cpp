@@ -44,7 +44,8 @@ Coro<int> finish_connect(Socket* socket, int first_error) {
 
 Coro<Socket> connect_to(AddressInfo info) {
   int error = 0;
-  Socket socket = Socket::open(get_running_loop().kernel(), info.family, info.type, info.protocol, error);
+  Socket socket =
+      Socket::open(get_running_loop().kernel(), info.family, info.type, info.protocol, error);
   if (error != 0) throw_os_error(error);
   error = co_await finish_connect(&socket, socket.connect(info.endpoint));
   if (error != 0) throw_os_error(error, "Connect call failed " + info.endpoint.repr());
@@ -54,8 +55,9 @@ Coro<Socket> connect_to(AddressInfo info) {
 /// One error: itself. All with one text: the first. Else a text that has them all.
 [[noreturn]] void throw_all(const std::vector<std::exception_ptr>& errors) {
   const std::string first = message_of(errors.front());
-  const bool same = std::all_of(errors.begin(), errors.end(),
-                                [&](const std::exception_ptr& error) { return message_of(error) == first; });
+  const bool same = std::all_of(errors.begin(), errors.end(), [&](const std::exception_ptr& error) {
+    return message_of(error) == first;
+  });
   if (same) std::rethrow_exception(errors.front());
   std::string text = "Multiple exceptions: " + first;
   for (std::size_t i = 1; i < errors.size(); ++i) text += ", " + message_of(errors[i]);
@@ -90,16 +92,20 @@ void check_connect_arguments(bool has_address, const ConnectOptions& options) {
 }
 
 Socket take_given_socket(Socket& given) {
-  if (given.type() != SOCK_STREAM) throw ValueError("A Stream Socket was expected, got " + given.repr());
+  if (given.type() != SOCK_STREAM)
+    throw ValueError("A Stream Socket was expected, got " + given.repr());
   return std::move(given);
 }
 
 Coro<Socket> connect_socket(std::string_view host, Port port, const ConnectOptions& options) {
-  const ResolveOptions wanted{.family = options.family, .protocol = options.protocol, .flags = options.flags};
+  const ResolveOptions wanted{
+      .family = options.family, .protocol = options.protocol, .flags = options.flags};
   return connect_to_any(getaddrinfo(host, port, wanted));
 }
 
-Coro<Socket> given_socket(const ConnectOptions& options) { return already_connected(take_given_socket(*options.sock)); }
+Coro<Socket> given_socket(const ConnectOptions& options) {
+  return already_connected(take_given_socket(*options.sock));
+}
 
 Coro<Connection<>> make_transport(Socket socket, std::shared_ptr<Protocol> protocol) {
   EventLoop& loop = get_running_loop();

@@ -34,7 +34,8 @@ struct ConnectOptions {
   int flags = 0;           // AI_… for the lookup
   Socket* sock = nullptr;  // A connected socket to use instead of host and port; moved from.
 };
-static_assert(std::is_trivially_destructible_v<ConnectOptions>);  // g++ 12: see docs/adr/0006-option-structs.md
+static_assert(std::is_trivially_destructible_v<ConnectOptions>);  // g++ 12: see
+                                                                  // docs/adr/0006-option-structs.md
 
 namespace detail {
 
@@ -62,23 +63,25 @@ Coro<Connection<FactoryProtocol<Factory>>> connect_with(Coro<Socket> connecting,
 
 }  // namespace detail
 
-/// Connects to `host` and `port`, then makes the protocol and the transport. Addresses are tried in the order that the
-/// resolver gives, each to its end.
+/// Connects to `host` and `port`, then makes the protocol and the transport. Addresses are tried in
+/// the order that the resolver gives, each to its end.
 ///
-/// Shape     auto connection = co_await create_connection([] { return std::make_shared<Echo>(); }, "127.0.0.1", 8888);
+/// Shape     auto connection = co_await create_connection([] { return std::make_shared<Echo>(); },
+///           "127.0.0.1", 8888);
 ///           The factory returns a std::shared_ptr to a class derived from Protocol.
-/// Errors    ValueError "host/port and sock can not be specified at the same time", "host and port was not specified and
-///           no sock specified", "A Stream Socket was expected, got …", a bad port or host name.
-///           GaiError  the name does not resolve. OSError "getaddrinfo() returned empty list".
-///           OSError by errno: "[Errno 111] Connect call failed ('127.0.0.1', 1)"; when several addresses fail in
-///           different ways "Multiple exceptions: …, …".
+/// Errors    ValueError "host/port and sock can not be specified at the same time", "host and port
+///           was not specified and no sock specified", "A Stream Socket was expected, got …", a bad
+///           port or host name. GaiError  the name does not resolve. OSError "getaddrinfo()
+///           returned empty list". OSError by errno: "[Errno 111] Connect call failed ('127.0.0.1',
+///           1)"; when several addresses fail in different ways "Multiple exceptions: …, …".
 ///           What the factory throws. CancelledError. In every case the socket is closed.
 /// Threads   In a task.
-/// Lifetime  Arguments are copied before this returns. Cancelled after the connection was made, the transport is
-///           closed: the protocol hears connection_made, then connection_lost(null).
+/// Lifetime  Arguments are copied before this returns. Cancelled after the connection was made, the
+///           transport is closed: the protocol hears connection_made, then connection_lost(null).
 /// Source    CPython base_events.py create_connection.
 template <class Factory>
-auto create_connection(Factory factory, std::string_view host, Port port, const ConnectOptions& options = {}) {
+auto create_connection(Factory factory, std::string_view host, Port port,
+                       const ConnectOptions& options = {}) {
   detail::check_connect_arguments(true, options);
   return detail::connect_with(detail::connect_socket(host, port, options), std::move(factory));
 }

@@ -9,7 +9,8 @@
 
 namespace weir::detail {
 
-/// The water marks of one transport, and whether its protocol is paused. Says when to call; does not call.
+/// The water marks of one transport, and whether its protocol is paused. Says when to call; does
+/// not call.
 ///
 /// Source    CPython transports.py _FlowControlMixin.
 class FlowControl {

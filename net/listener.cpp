@@ -10,15 +10,16 @@
 namespace weir::detail {
 namespace {
 
-constexpr Duration accept_retry_delay = std::chrono::seconds(1);  // asyncio constants.py ACCEPT_RETRY_DELAY
+constexpr Duration accept_retry_delay =
+    std::chrono::seconds(1);  // asyncio constants.py ACCEPT_RETRY_DELAY
 
 /// Nothing was accepted, because a resource is gone; it may come back.
 bool out_of_resources(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/// The connection that was next is dead; the one behind it may be fine. Linux passes network errors of the new
-/// connection on through accept(), and accept(2) says to treat them like EAGAIN.
+/// The connection that was next is dead; the one behind it may be fine. Linux passes network errors
+/// of the new connection on through accept(), and accept(2) says to treat them like EAGAIN.
 bool only_this_connection(int error) {
   switch (error) {
     case ECONNABORTED:
@@ -39,7 +40,8 @@ const RunnableKind Listener::ready_kind = {
     [](Runnable& node) { static_cast<ReadyNode&>(node).listener.accept_ready(); },
     [](const Runnable& node) {
       return "<listener " + static_cast<const ReadyNode&>(node).listener.socket_->repr() + ">";
-    }};
+    },
+};
 
 Listener::Listener(EventLoop& loop, Socket socket, int backlog, Accepted accepted)
     : loop_(loop),
@@ -51,7 +53,8 @@ Listener::Listener(EventLoop& loop, Socket socket, int backlog, Accepted accepte
 
 void Listener::start() {
   if (const int error = socket_->listen(backlog_); error != 0) throw_os_error(error);
-  if (const int error = loop_.io().open(socket_->fd(), &ready_node_, nullptr); error != 0) throw_os_error(error);
+  if (const int error = loop_.io().open(socket_->fd(), &ready_node_, nullptr); error != 0)
+    throw_os_error(error);
   loop_.io().set_owner(socket_->fd(), &ready_node_);
 }
 
@@ -63,7 +66,8 @@ void Listener::close() {
 }
 
 void Listener::accept_ready() {
-  const std::shared_ptr<Listener> keep = shared_from_this();  // A callback may close the server, and us with it.
+  const std::shared_ptr<Listener> keep =
+      shared_from_this();  // A callback may close the server, and us with it.
   // Up to a backlog at a time: a flood of connections must not starve those that are there.
   for (int left = std::max(backlog_, 1); left > 0 && socket_->valid(); --left) {
     if (!accept_one()) return;
@@ -87,10 +91,10 @@ bool Listener::accept_one() {
 
 void Listener::handle_error(int error) {
   const bool resources = out_of_resources(error);
-  loop_.call_exception_handler(
-      ExceptionContext(resources ? "socket.accept() out of system resource" : "socket.accept() failed",
-                       make_os_error(error))
-          .with("socket", socket_->repr()));
+  loop_.call_exception_handler(ExceptionContext(resources ? "socket.accept() out of system resource"
+                                                          : "socket.accept() failed",
+                                                make_os_error(error))
+                                   .with("socket", socket_->repr()));
   if (!socket_->valid()) return;  // The handler closed the server.
   // Level-triggered: staying registered would spin. One timer, which close() cancels.
   loop_.io().set_reader(socket_->fd(), nullptr);

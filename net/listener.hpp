@@ -12,7 +12,8 @@
 
 namespace weir::detail {
 
-/// One listening socket: accepts what waits, and backs off when the system has run out of something.
+/// One listening socket: accepts what waits, and backs off when the system has run out of
+/// something.
 ///
 /// Lifetime  Owned by its server. Unregistered before the socket is closed.
 class Listener final : public std::enable_shared_from_this<Listener> {
@@ -33,7 +34,8 @@ class Listener final : public std::enable_shared_from_this<Listener> {
 
  private:
   struct ReadyNode : Runnable {
-    ReadyNode(const RunnableKind& its_kind, Listener& its) noexcept : Runnable(its_kind), listener(its) {}
+    ReadyNode(const RunnableKind& its_kind, Listener& its) noexcept
+        : Runnable(its_kind), listener(its) {}
     Listener& listener;
   };
   static const RunnableKind ready_kind;

@@ -12,12 +12,14 @@ class Transport;
 
 /// What a transport calls. Override what you need; the defaults do nothing.
 ///
-/// Shape     connection_made, then (pause_writing, resume_writing)*, then connection_lost: each of the outer two once,
+/// Shape     connection_made, then (pause_writing, resume_writing)*, then connection_lost: each of
+///           the outer two once,
 ///           in this order, whatever happens.
-/// Errors    connection_made throws: reported, the connection goes on. pause_writing or resume_writing throws: reported,
-///           the connection goes on. connection_lost throws: reported, the connection is cleaned up all the same.
-/// Threads   The loop's thread. No callback runs inside a call that the protocol makes on its transport, with one
-///           exception, asyncio's: pause_writing.
+/// Errors    connection_made throws: reported, the connection goes on. pause_writing or
+///           resume_writing throws: reported, the connection goes on. connection_lost throws:
+///           reported, the connection is cleaned up all the same.
+/// Threads   The loop's thread. No callback runs inside a call that the protocol makes on its
+///           transport, with one exception, asyncio's: pause_writing.
 /// Lifetime  The transport keeps its protocol alive until connection_lost has returned.
 /// Source    CPython protocols.py BaseProtocol.
 class BaseProtocol {
@@ -30,12 +32,13 @@ class BaseProtocol {
   /// The connection is there. Data comes after this has returned.
   virtual void connection_made(const std::shared_ptr<Transport>& transport);
 
-  /// The connection is gone: the last call. Null after a close(), an abort(), or an end of the stream that was answered
-  /// by closing; else the first thing that went wrong (an OSError, or what a callback of this protocol threw).
+  /// The connection is gone: the last call. Null after a close(), an abort(), or an end of the
+  /// stream that was answered by closing; else the first thing that went wrong (an OSError, or what
+  /// a callback of this protocol threw).
   virtual void connection_lost(const std::exception_ptr& error);
 
-  /// More than the high-water mark is waiting to be sent: stop writing. Called inside the write() that passed the mark,
-  /// once, until resume_writing.
+  /// More than the high-water mark is waiting to be sent: stop writing. Called inside the write()
+  /// that passed the mark, once, until resume_writing.
   ///
   /// Units     Called when the size is above the high mark, not at it.
   virtual void pause_writing();
@@ -54,13 +57,13 @@ class Protocol : public BaseProtocol {
  public:
   /// Some bytes arrived: one or more, cut anywhere.
   ///
-  /// Errors    An exception is fatal: reported ("Fatal error: protocol.data_received() call failed."; an OSError is
-  ///           not), and handed to connection_lost.
+  /// Errors    An exception is fatal: reported ("Fatal error: protocol.data_received() call
+  ///           failed."; an OSError is not), and handed to connection_lost.
   /// Lifetime  `data` is valid during the call.
   virtual void data_received(std::string_view data);
 
-  /// The peer will send nothing more. Return true to keep the connection open for writing; the transport then stops
-  /// reading for good. Return false and it closes itself.
+  /// The peer will send nothing more. Return true to keep the connection open for writing; the
+  /// transport then stops reading for good. Return false and it closes itself.
   ///
   /// Errors    As data_received: "Fatal error: protocol.eof_received() call failed."
   virtual bool eof_received();

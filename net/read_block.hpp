@@ -15,15 +15,18 @@
 
 namespace weir::detail {
 
-/// The loop's one receive buffer. Every recv() lands here; what arrives stays valid until the event that brought it has
-/// been drained, so a reader may borrow it that long instead of copying. Ten thousand connections share one block.
-/// Before it there is room for the beginning of a record that came with an earlier event.
+/// The loop's one receive buffer. Every recv() lands here; what arrives stays valid until the event
+/// that brought it has been drained, so a reader may borrow it that long instead of copying. Ten
+/// thousand connections share one block. Before it there is room for the beginning of a record that
+/// came with an earlier event.
 ///
-/// Lifetime  A service of the loop: EventLoop::service<ReadBlock>(). Under AddressSanitizer its bytes are poisoned once the
-///           event is drained: a view that is used too late is reported where it is used.
+/// Lifetime  A service of the loop: EventLoop::service<ReadBlock>(). Under AddressSanitizer its
+///           bytes are poisoned once the event is drained: a view that is used too late is reported
+///           where it is used.
 class ReadBlock : private DrainHook {
  public:
-  static constexpr std::size_t bytes = 256 * 1024;  // asyncio's read size: selector_events.py max_size
+  static constexpr std::size_t bytes =
+      256 * 1024;  // asyncio's read size: selector_events.py max_size
   static constexpr std::size_t headroom_bytes = 4096;
 
   explicit ReadBlock(EventLoop& loop)
@@ -38,7 +41,8 @@ class ReadBlock : private DrainHook {
     headroom_free_ = true;
     return {begin(), bytes};
   }
-  /// After the receiver was told: it may have borrowed, and asked the loop for its own hook, which then runs before ours.
+  /// After the receiver was told: it may have borrowed, and asked the loop for its own hook, which
+  /// then runs before ours.
   void expire_when_drained() noexcept { loop_.when_drained(*this); }
 
   bool holds(const char* at) const noexcept {
@@ -46,8 +50,9 @@ class ReadBlock : private DrainHook {
     return !std::less<>{}(at, begin()) && std::less<>{}(at, begin() + bytes);
   }
 
-  /// Copies `earlier` right before `arrived`, and returns both as one run. Empty if it does not fit, if
-  /// `arrived` is not the beginning of what arrived, or if another reader has done it for this event.
+  /// Copies `earlier` right before `arrived`, and returns both as one run. Empty if it does not
+  /// fit, if `arrived` is not the beginning of what arrived, or if another reader has done it for
+  /// this event.
   std::string_view put_before(std::string_view arrived, std::string_view earlier) noexcept {
     const bool fits = arrived.data() == begin() && earlier.size() <= headroom_bytes;
     if (!fits || !std::exchange(headroom_free_, false)) return {};

@@ -19,7 +19,8 @@ namespace {
 
 static_assert(std::is_trivially_destructible_v<ResolveOptions>);
 
-constexpr std::size_t max_host_bytes = 253;  // RFC 1035: 255 on the wire, two of them length and root.
+constexpr std::size_t max_host_bytes =
+    253;  // RFC 1035: 255 on the wire, two of them length and root.
 constexpr int max_port = 65535;
 
 [[noreturn]] void throw_bad_port(std::string_view port) {
@@ -27,11 +28,14 @@ constexpr int max_port = 65535;
 }
 
 void check_names(std::string_view host, std::string_view service) {
-  if (host.find('\0') != std::string_view::npos) throw ValueError("embedded null character in host name");
-  if (service.find('\0') != std::string_view::npos) throw ValueError("embedded null character in service name");
+  if (host.find('\0') != std::string_view::npos)
+    throw ValueError("embedded null character in host name");
+  if (service.find('\0') != std::string_view::npos)
+    throw ValueError("embedded null character in service name");
   if (host.size() > max_host_bytes) {
     throw ValueError("host name is " + std::to_string(host.size()) + " bytes long, at most " +
-                     std::to_string(max_host_bytes) + " are allowed: '" + std::string(host.substr(0, 32)) + "...'");
+                     std::to_string(max_host_bytes) + " are allowed: '" +
+                     std::string(host.substr(0, 32)) + "...'");
   }
 }
 
@@ -41,8 +45,8 @@ int protocol_for(const ResolveOptions& options) {
 }
 
 /// Runs on a thread of the executor: touches the kernel, nothing of the loop.
-std::vector<AddressInfo> look_up(Kernel& kernel, const std::string& host, const std::string& service,
-                                 const ResolveOptions& options) {
+std::vector<AddressInfo> look_up(Kernel& kernel, const std::string& host,
+                                 const std::string& service, const ResolveOptions& options) {
   addrinfo hints{};
   hints.ai_family = options.family;
   hints.ai_socktype = options.type;
@@ -50,8 +54,8 @@ std::vector<AddressInfo> look_up(Kernel& kernel, const std::string& host, const 
   hints.ai_flags = options.flags;
   addrinfo* list = nullptr;
   int system_error = 0;
-  const int code = kernel.getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(), &hints, &list,
-                                      &system_error);
+  const int code = kernel.getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(),
+                                      &hints, &list, &system_error);
   const auto free_list = [&kernel](addrinfo* owned) {
     if (owned != nullptr) kernel.freeaddrinfo(owned);
   };
@@ -60,15 +64,19 @@ std::vector<AddressInfo> look_up(Kernel& kernel, const std::string& host, const 
   if (code != 0) throw GaiError(code, ::gai_strerror(code));
   std::vector<AddressInfo> answers;
   for (const addrinfo* at = list; at != nullptr; at = at->ai_next) {
-    answers.emplace_back(at->ai_family, at->ai_socktype, at->ai_protocol, Endpoint(at->ai_addr, at->ai_addrlen));
+    answers.emplace_back(at->ai_family, at->ai_socktype, at->ai_protocol,
+                         Endpoint(at->ai_addr, at->ai_addrlen));
   }
   return answers;
 }
 
-Coro<std::vector<AddressInfo>> resolve(std::string host, std::string service, ResolveOptions options) {
+Coro<std::vector<AddressInfo>> resolve(std::string host, std::string service,
+                                       ResolveOptions options) {
   EventLoop& loop = get_running_loop();
-  const Future<std::vector<AddressInfo>> lookup = loop.run_in_executor(
-      [&kernel = loop.kernel(), host, service, options] { return look_up(kernel, host, service, options); });
+  const Future<std::vector<AddressInfo>> lookup =
+      loop.run_in_executor([&kernel = loop.kernel(), host, service, options] {
+        return look_up(kernel, host, service, options);
+      });
   co_return co_await lookup;
 }
 
@@ -85,7 +93,8 @@ Port::Port(int number) {
   number_ = static_cast<std::uint16_t>(number);
 }
 
-// A number is read here, because getaddrinfo() would take "70000" for port 4464, and "-1" for 65535.
+// A number is read here, because getaddrinfo() would take "70000" for port 4464, and "-1" for
+// 65535.
 Port::Port(std::string_view service) : name_(service) {
   const bool has_sign = service.starts_with('+') || service.starts_with('-');
   const std::string_view digits = service.substr(has_sign ? 1 : 0);
@@ -98,7 +107,8 @@ Port::Port(std::string_view service) : name_(service) {
   number_ = static_cast<std::uint16_t>(number);
 }
 
-Coro<std::vector<AddressInfo>> getaddrinfo(std::string_view host, Port port, const ResolveOptions& options) {
+Coro<std::vector<AddressInfo>> getaddrinfo(std::string_view host, Port port,
+                                           const ResolveOptions& options) {
   const std::string service = port.service();
   check_names(host, service);
   if (port.numeric()) {

@@ -36,7 +36,10 @@ class Port {
 /// One answer: where to connect or bind, and with what kind of socket.
 struct AddressInfo {
   AddressInfo(int its_family, int its_type, int its_protocol, Endpoint its_endpoint)
-      : family(its_family), type(its_type), protocol(its_protocol), endpoint(std::move(its_endpoint)) {}
+      : family(its_family),
+        type(its_type),
+        protocol(its_protocol),
+        endpoint(std::move(its_endpoint)) {}
   int family;
   int type;
   int protocol;
@@ -51,16 +54,18 @@ struct ResolveOptions {
   int flags = 0;  // AI_…
 };
 
-/// Looks up `host` and `port`. Numeric addresses are answered here, at once; everything else goes to getaddrinfo() on a
-/// thread of the default executor.
+/// Looks up `host` and `port`. Numeric addresses are answered here, at once; everything else goes
+/// to getaddrinfo() on a thread of the default executor.
 ///
 /// Shape     An empty host means "any" with AI_PASSIVE, else this machine.
 ///           The answer may be empty.
-/// Errors    GaiError "[Errno -2] Name or service not known" and its like. OSError  the system failed.
-///           ValueError  a host of more than 253 bytes, a host or service with a NUL inside: nothing is looked up.
+/// Errors    GaiError "[Errno -2] Name or service not known" and its like. OSError  the system
+///           failed. ValueError  a host of more than 253 bytes, a host or service with a NUL
+///           inside: nothing is looked up.
 /// Threads   In a task.
 /// Lifetime  `host` and `port` are copied before this returns.
 /// Source    CPython base_events.py _ensure_resolved.
-Coro<std::vector<AddressInfo>> getaddrinfo(std::string_view host, Port port, const ResolveOptions& options = {});
+Coro<std::vector<AddressInfo>> getaddrinfo(std::string_view host, Port port,
+                                           const ResolveOptions& options = {});
 
 }  // namespace weir

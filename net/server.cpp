@@ -22,8 +22,11 @@
 namespace weir {
 namespace detail {
 
-/// What the handles of a server share. The loop keeps it while it listens, its connections keep it after that.
-class ServerState final : public TransportOwner, public Owned, public std::enable_shared_from_this<ServerState> {
+/// What the handles of a server share. The loop keeps it while it listens, its connections keep it
+/// after that.
+class ServerState final : public TransportOwner,
+                          public Owned,
+                          public std::enable_shared_from_this<ServerState> {
  public:
   ServerState(EventLoop& its_loop, ProtocolFactory factory, int backlog)
       : Owned(owned_kind), loop_(its_loop), factory_(std::move(factory)), backlog_(backlog) {}
@@ -73,7 +76,8 @@ class ServerState final : public TransportOwner, public Owned, public std::enabl
 
 const Owned::Kind ServerState::owned_kind = {
     [](Owned& owned) { static_cast<ServerState&>(owned).close(); },
-    [](Owned& owned) { static_cast<ServerState&>(owned).close(); }};
+    [](Owned& owned) { static_cast<ServerState&>(owned).close(); },
+};
 
 void ServerState::start_serving() {
   if (closed_) throw RuntimeError("server " + repr() + " is closed");
@@ -92,7 +96,8 @@ void ServerState::accept(Socket socket, Endpoint peer) {
     clients_.push_back(*transport);
   } catch (...) {
     loop_.call_exception_handler(
-        ExceptionContext("Error on transport creation for incoming connection", std::current_exception())
+        ExceptionContext("Error on transport creation for incoming connection",
+                         std::current_exception())
             .with("server", repr()));
   }
 }
@@ -177,8 +182,9 @@ Coro<> ServerState::serve_until_stopped(std::shared_ptr<ServerState> state, Dura
 namespace {
 
 std::string lowercase(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
   return text;
 }
 
@@ -191,7 +197,9 @@ Socket bind_to(EventLoop& loop, const AddressInfo& info, const ServerOptions& op
   int error = 0;
   Socket socket = Socket::open(loop.kernel(), info.family, info.type, info.protocol, error);
   if (error == EAFNOSUPPORT || error == EPROTONOSUPPORT) {  // A machine without IPv6.
-    if (loop.get_debug()) loop.log(LogLevel::warning, "create_server() failed to create " + info.endpoint.repr());
+    if (loop.get_debug())
+      loop.log(LogLevel::warning,
+               "create_server() failed to create a socket for " + info.endpoint.repr());
     return socket;
   }
   if (error != 0) throw_os_error(error);
@@ -200,9 +208,11 @@ Socket bind_to(EventLoop& loop, const AddressInfo& info, const ServerOptions& op
   if (info.family == AF_INET6) static_cast<void>(socket.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 1));
   error = socket.bind(info.endpoint);
   if (error == 0) return socket;
-  if (error == EADDRNOTAVAIL) return Socket();
-  throw_os_error(error, "error while attempting to bind on address " + info.endpoint.repr() + ": " +
-                            lowercase(std::strerror(error)));
+  const std::string text = "error while attempting to bind on address " + info.endpoint.repr() +
+                           ": " + lowercase(std::strerror(error));
+  if (error != EADDRNOTAVAIL) throw_os_error(error, text);
+  if (loop.get_debug()) loop.log(LogLevel::warning, text);
+  return Socket();
 }
 
 Coro<> start_and_yield(std::shared_ptr<ServerState> state) {
@@ -211,24 +221,32 @@ Coro<> start_and_yield(std::shared_ptr<ServerState> state) {
 }
 
 Coro<Server> finish_server(std::shared_ptr<ServerState> state, bool start) {
-  if (start) co_await start_and_yield(state);
-  co_return Server(std::move(state));
+  const Server server(state);
+  if (!start) co_return server;
+  try {
+    co_await start_and_yield(state);
+  } catch (...) {  // Cancelled, say: nobody has a handle that could close it.
+    state->close();
+    throw;
+  }
+  co_return server;
 }
 
 /// Without doubles: some systems list an address twice, and the second bind() would fail.
 std::vector<AddressInfo> distinct(const std::vector<AddressInfo>& addresses) {
   std::vector<AddressInfo> found;
   for (const AddressInfo& info : addresses) {
-    const bool known = std::any_of(found.begin(), found.end(),
-                                   [&](const AddressInfo& other) { return other.endpoint == info.endpoint; });
+    const bool known = std::any_of(found.begin(), found.end(), [&](const AddressInfo& other) {
+      return other.endpoint == info.endpoint;
+    });
     if (!known) found.push_back(info);
   }
   return found;
 }
 
 /// `host` is for the error text: as Python prints it, None for all interfaces.
-Coro<Server> bind_all(ProtocolFactory factory, std::string host, Coro<std::vector<AddressInfo>> resolving,
-                      ServerOptions options) {
+Coro<Server> bind_all(ProtocolFactory factory, std::string host,
+                      Coro<std::vector<AddressInfo>> resolving, ServerOptions options) {
   EventLoop& loop = get_running_loop();
   const auto state = std::make_shared<ServerState>(loop, std::move(factory), options.backlog);
   const std::vector<AddressInfo> addresses = co_await std::move(resolving);
@@ -239,14 +257,17 @@ Coro<Server> bind_all(ProtocolFactory factory, std::string host, Coro<std::vecto
     if (socket.valid()) state->add(std::move(socket));
     tried += (tried.empty() ? "" : ", ") + info.endpoint.repr();
   }
-  if (state->listeners().empty()) throw OSError("could not bind on any address out of [" + tried + "]");
+  if (state->listeners().empty())
+    throw OSError("could not bind on any address out of [" + tried + "]");
   co_return co_await finish_server(state, options.start_serving);
 }
 
 }  // namespace
 
-Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port port, const ServerOptions& options) {
-  if (options.sock != nullptr) throw ValueError("host/port and sock can not be specified at the same time");
+Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port port,
+                           const ServerOptions& options) {
+  if (options.sock != nullptr)
+    throw ValueError("host/port and sock can not be specified at the same time");
   check_backlog(options.backlog);
   const ResolveOptions wanted{.family = options.family, .flags = options.flags};
   const std::string name = host.empty() ? "None" : "'" + std::string(host) + "'";
@@ -256,7 +277,8 @@ Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port 
 Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options) {
   if (options.sock == nullptr) throw ValueError("Neither host/port nor sock were specified");
   check_backlog(options.backlog);
-  const auto state = std::make_shared<ServerState>(get_running_loop(), std::move(factory), options.backlog);
+  const auto state =
+      std::make_shared<ServerState>(get_running_loop(), std::move(factory), options.backlog);
   state->add(take_given_socket(*options.sock));
   return finish_server(state, options.start_serving);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <netdb.h>
 #include <sys/socket.h>
 
 #include <memory>
@@ -10,8 +11,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <netdb.h>
 
 #include <weir/net/connect.hpp>
 #include <weir/net/resolver.hpp>
@@ -30,12 +29,14 @@ class ServerState;
 struct ServerOptions {
   int family = AF_UNSPEC;
   int flags = AI_PASSIVE;
-  Socket* sock = nullptr;     // A bound stream socket to use instead of host and port; moved from.
-  int backlog = 100;          // Connections that wait in the kernel, and the most that one readiness accepts.
+  Socket* sock = nullptr;  // A bound stream socket to use instead of host and port; moved from.
+  int backlog =
+      100;  // Connections that wait in the kernel, and the most that one readiness accepts.
   bool reuse_address = true;  // SO_REUSEADDR
   bool start_serving = true;  // False: bound, but not listening until start_serving().
 };
-static_assert(std::is_trivially_destructible_v<ServerOptions>);  // g++ 12: see docs/adr/0006-option-structs.md
+static_assert(std::is_trivially_destructible_v<ServerOptions>);  // g++ 12: see
+                                                                 // docs/adr/0006-option-structs.md
 
 /// How serve_forever() ends when its task is cancelled.
 struct ServeOptions {
@@ -43,11 +44,13 @@ struct ServeOptions {
 };
 static_assert(std::is_trivially_destructible_v<ServeOptions>);
 
-/// Listening sockets and the connections that came in through them. A handle: copies name the same server.
+/// Listening sockets and the connections that came in through them. A handle: copies name the same
+/// server.
 ///
-/// Errors    A listener survives every failed accept. Out of descriptors or memory it is reported once ("socket.accept()
-///           out of system resource"), and accepting stops for one second; waiting clients stay in the kernel's queue.
-///           A protocol factory that throws costs its own connection only, and is reported.
+/// Errors    A listener survives every failed accept. Out of descriptors or memory it is reported
+///           once ("socket.accept() out of system resource"), and accepting stops for one second;
+///           waiting clients stay in the kernel's queue. A protocol factory that throws costs its
+///           own connection only, and is reported.
 /// Threads   The loop's thread.
 /// Lifetime  The loop keeps a server that listens; dropping the handle does not stop it.
 /// Source    CPython 3.13 base_events.py Server.
@@ -64,11 +67,13 @@ class Server {
   /// Errors    RuntimeError "server <Server …> is closed". OSError  listen() failed.
   Coro<> start_serving() const;
 
-  /// Serves until the task is cancelled or close() is called; then throws CancelledError. When the task is cancelled:
-  /// stops listening, closes the clients, aborts those that have not gone after the grace period, waits for the rest.
-  /// CPython since 3.12.1 waits there for idle clients for ever. After close() the clients are left alone, and waited for.
+  /// Serves until the task is cancelled or close() is called; then throws CancelledError. When the
+  /// task is cancelled: stops listening, closes the clients, aborts those that have not gone after
+  /// the grace period, waits for the rest. CPython since 3.12.1 waits there for idle clients for
+  /// ever. After close() the clients are left alone, and waited for.
   ///
-  /// Errors    RuntimeError "server <Server …> is already being awaited on serve_forever()", "… is closed".
+  /// Errors    RuntimeError "server <Server …> is already being awaited on serve_forever()", "… is
+  ///           closed".
   Coro<> serve_forever(const ServeOptions& options = {}) const;
 
   /// Stops listening at once; connections go on. Idempotent. Ends serve_forever().
@@ -87,24 +92,29 @@ class Server {
 };
 
 namespace detail {
-Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port port, const ServerOptions& options);
+Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port port,
+                           const ServerOptions& options);
 Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options);
 }  // namespace detail
 
 /// Binds and listens; every connection gets a protocol from `factory`.
 ///
-/// Shape     weir::Server server = co_await create_server([] { return std::make_shared<Echo>(); }, "127.0.0.1", 8888);
-///           An empty host means all interfaces, IPv4 and IPv6; port 0 lets the kernel choose: see sockets().
-/// Errors    ValueError "host/port and sock can not be specified at the same time", "Neither host/port nor sock were
-///           specified", "A Stream Socket was expected, got …", a bad port, host name or backlog.
-///           OSError "[Errno 98] error while attempting to bind on address ('127.0.0.1', 80): address already in use";
-///           "could not bind on any address out of [...]"; "getaddrinfo('host') returned empty list". On every failure,
-///           and when it is cancelled, all sockets are closed.
+/// Shape     weir::Server server = co_await create_server([] { return std::make_shared<Echo>(); },
+///           "127.0.0.1", 8888);
+///           An empty host means all interfaces, IPv4 and IPv6; port 0 lets the kernel choose: see
+///           sockets().
+/// Errors    ValueError "host/port and sock can not be specified at the same time", "Neither
+///           host/port nor sock were specified", "A Stream Socket was expected, got …", a bad port,
+///           host name or backlog. OSError "[Errno 98] error while attempting to bind on address
+///           ('127.0.0.1', 80): address already in use"; "could not bind on any address out of
+///           [...]"; "getaddrinfo('host') returned empty list". On every failure, and when it is
+///           cancelled, all sockets are closed.
 /// Threads   In a task. Gives up one pass after listening.
 /// Lifetime  Arguments are copied before this returns.
 /// Source    CPython 3.13 base_events.py create_server.
 template <class Factory>
-Coro<Server> create_server(Factory factory, std::string_view host, Port port, const ServerOptions& options = {}) {
+Coro<Server> create_server(Factory factory, std::string_view host, Port port,
+                           const ServerOptions& options = {}) {
   return detail::create_server(detail::ProtocolFactory(std::move(factory)), host, port, options);
 }
 /// The same over `options.sock`.

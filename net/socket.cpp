@@ -72,11 +72,13 @@ IoResult Socket::get_option(int level, int option) {
 }
 
 Endpoint Socket::local_endpoint() {
-  return endpoint_from([this](sockaddr* a, std::uint32_t* n) { return kernel().getsockname(fd(), a, n); });
+  return endpoint_from(
+      [this](sockaddr* a, std::uint32_t* n) { return kernel().getsockname(fd(), a, n); });
 }
 
 Endpoint Socket::remote_endpoint() {
-  return endpoint_from([this](sockaddr* a, std::uint32_t* n) { return kernel().getpeername(fd(), a, n); });
+  return endpoint_from(
+      [this](sockaddr* a, std::uint32_t* n) { return kernel().getpeername(fd(), a, n); });
 }
 
 std::string Socket::repr() const {

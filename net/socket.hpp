@@ -15,15 +15,17 @@
 
 namespace weir {
 
-/// A non-blocking socket over a Kernel: one method a system call, and what it said as an IoResult or an errno.
+/// A non-blocking socket over a Kernel: one method a system call, and what it said as an IoResult
+/// or an errno.
 ///
 /// Threads   The loop's thread.
 /// Lifetime  Owns its descriptor. The kernel outlives it.
 class Socket {
  public:
   Socket() = default;
-  /// Takes over a descriptor, and makes it non-blocking. Its kind is asked of the kernel, and 0 if it is no socket; its
-  /// protocol is 0 unless said, as CPython has it: TCP_NODELAY is set on sockets of protocol IPPROTO_TCP only.
+  /// Takes over a descriptor, and makes it non-blocking. Its kind is asked of the kernel, and 0 if
+  /// it is no socket; its protocol is 0 unless said, as CPython has it: TCP_NODELAY is set on
+  /// sockets of protocol IPPROTO_TCP only.
   Socket(Kernel& kernel, int fd, int protocol = 0);
 
   /// A new socket. `error` is set to 0 or errno.
@@ -37,7 +39,9 @@ class Socket {
 
   int bind(const Endpoint& address) { return kernel().bind(fd(), address.data(), address.size()); }
   int listen(int backlog) { return kernel().listen(fd(), backlog); }
-  int connect(const Endpoint& address) { return kernel().connect(fd(), address.data(), address.size()); }
+  int connect(const Endpoint& address) {
+    return kernel().connect(fd(), address.data(), address.size());
+  }
   /// The accepted socket, or an invalid one and errno.
   Socket accept(Endpoint& peer, int& error);
   IoResult recv(std::span<char> room);

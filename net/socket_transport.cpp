@@ -13,7 +13,8 @@
 namespace weir::detail {
 namespace {
 
-// From this size on a write is sent at once: copying 16 KiB costs about as much as a system call saves.
+// From this size on a write is sent at once: copying 16 KiB costs about as much as a system call
+// saves.
 constexpr std::size_t direct_write_bytes = 16 * 1024;
 
 // asyncio constants.py LOG_THRESHOLD_FOR_CONNLOST_WRITES
@@ -48,18 +49,21 @@ iovec to_iovec(std::string_view piece) { return {const_cast<char*>(piece.data())
 
 const Owned::Kind SocketTransport::owned_kind = {
     [](Owned& owned) { static_cast<SocketTransport&>(owned).abort(); },
-    [](Owned& owned) { static_cast<SocketTransport&>(owned).lose(nullptr); }};
+    [](Owned& owned) { static_cast<SocketTransport&>(owned).lose(nullptr); },
+};
 const RunnableKind SocketTransport::read_kind = {
     [](Runnable& node) { static_cast<ReadyNode&>(node).transport.read_ready(); },
-    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); }};
+    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); },
+};
 const RunnableKind SocketTransport::write_kind = {
     [](Runnable& node) { static_cast<ReadyNode&>(node).transport.write_ready(); },
-    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); }};
+    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); },
+};
 
 // ---- From the socket to connection_made
 
-SocketTransport::SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol, Endpoint peer,
-                                 std::shared_ptr<TransportOwner> owner)
+SocketTransport::SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol,
+                                 Endpoint peer, std::shared_ptr<TransportOwner> owner)
     : Owned(owned_kind),
       DrainHook([](DrainHook& hook) { static_cast<SocketTransport&>(hook).event_drained(); }),
       loop_(loop),
@@ -76,19 +80,22 @@ SocketTransport::SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr
 SocketTransport::~SocketTransport() = default;
 
 std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket socket,
-                                                        std::shared_ptr<Protocol> protocol, Endpoint peer,
-                                                        std::shared_ptr<TransportOwner> owner, Callback connected) {
+                                                        std::shared_ptr<Protocol> protocol,
+                                                        Endpoint peer,
+                                                        std::shared_ptr<TransportOwner> owner,
+                                                        Callback connected) {
   loop.check_closed();
   check_protocol(protocol);
   // What still watches the socket would hear nothing more, and could not be removed either.
   loop.remove_reader(socket.fd());
   loop.remove_writer(socket.fd());
-  const std::shared_ptr<SocketTransport> transport(
-      new SocketTransport(loop, std::move(socket), std::move(protocol), std::move(peer), std::move(owner)));
+  const std::shared_ptr<SocketTransport> transport(new SocketTransport(
+      loop, std::move(socket), std::move(protocol), std::move(peer), std::move(owner)));
   Socket& its = *transport->socket_;
-  const bool is_tcp = (its.family() == AF_INET || its.family() == AF_INET6) && its.type() == SOCK_STREAM &&
-                      its.protocol() == IPPROTO_TCP;
-  // Answers are small and wait for nothing: Nagle would hold them back. A socket that refuses still works.
+  const bool is_tcp = (its.family() == AF_INET || its.family() == AF_INET6) &&
+                      its.type() == SOCK_STREAM && its.protocol() == IPPROTO_TCP;
+  // Answers are small and wait for nothing: Nagle would hold them back. A socket that refuses still
+  // works.
   if (is_tcp) static_cast<void>(its.set_option(IPPROTO_TCP, TCP_NODELAY, 1));
   loop.io().set_owner(its.fd(), &transport->read_node_);
   transport->self_ = transport;
@@ -101,7 +108,8 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
 
 void SocketTransport::make_connection() {
   if (state_ == State::ended) return;
-  const std::shared_ptr<Protocol> protocol = protocol_;  // It may hand over to another one in its own callback.
+  const std::shared_ptr<Protocol> protocol =
+      protocol_;  // It may hand over to another one in its own callback.
   protocol->connection_made(self_);
 }
 
@@ -124,14 +132,17 @@ void SocketTransport::read_ready() {
   if (state_ != State::open) return;
   const std::shared_ptr<SocketTransport> keep = self_;
   const std::span<char> room = block_.room();
-  const IoResult got = socket_->recv(room);  // Once per event: a busy peer must not starve the others.
+  const IoResult got =
+      socket_->recv(room);  // Once per event: a busy peer must not starve the others.
   if (got.would_block()) return;
-  if (!got.ok()) return fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
+  if (!got.ok())
+    return fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
   if (got.value == 0) return read_eof();
   const std::shared_ptr<Protocol> protocol = protocol_;
   try {
     protocol->data_received({room.data(), static_cast<std::size_t>(got.value)});
-  } catch (const KeyboardInterrupt&) {  // Never about this connection: it goes through, out of run_forever().
+  } catch (const KeyboardInterrupt&) {  // Never about this connection: it goes through, out of
+                                        // run_forever().
     throw;
   } catch (...) {
     callback_failed(std::current_exception(), "Fatal error: protocol.data_received() call failed.");
@@ -150,7 +161,8 @@ void SocketTransport::read_eof() {
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
-    return callback_failed(std::current_exception(), "Fatal error: protocol.eof_received() call failed.");
+    return callback_failed(std::current_exception(),
+                           "Fatal error: protocol.eof_received() call failed.");
   }
   if (!keep_open) close();
 }
@@ -167,7 +179,9 @@ void SocketTransport::resume_reading() {
   if (reading_started_ && !end_of_stream_) loop_.io().set_reader(socket_->fd(), &read_node_);
 }
 
-bool SocketTransport::is_reading() const { return state_ == State::open && !reading_paused_ && !end_of_stream_; }
+bool SocketTransport::is_reading() const {
+  return state_ == State::open && !reading_paused_ && !end_of_stream_;
+}
 
 // ---- Writing
 
@@ -183,10 +197,12 @@ void SocketTransport::writelines(std::span<const std::string_view> pieces) {
 
 /// The one way in, for every kind of write: so that no kind can forget the high-water mark.
 void SocketTransport::enqueue(std::span<const std::string_view> pieces, const char* after_eof) {
-  if (write_side_ != WriteSide::open) [[unlikely]] throw RuntimeError(after_eof);
+  if (write_side_ != WriteSide::open) [[unlikely]]
+    throw RuntimeError(after_eof);
   const std::size_t total = total_size(pieces);
   if (total == 0) return;
-  if (state_ == State::ending || state_ == State::ended) [[unlikely]] return drop_write();
+  if (state_ == State::ending || state_ == State::ended) [[unlikely]]
+    return drop_write();
   // Outside a run there is no pass whose end would send it.
   const bool gathers = gather_ && loop_.is_running();
   const bool small = gathers && total < direct_write_bytes && !flow_.over(buffer_.size() + total);
@@ -249,7 +265,8 @@ bool SocketTransport::send_gathered() {
   return true;
 }
 
-// SEND 4/5: the kernel's buffer is full: the rest stays in ours, and the poller says when there is room again.
+// SEND 4/5: the kernel's buffer is full: the rest stays in ours, and the poller says when there is
+// room again.
 // Next: SocketTransport::write_ready (net/socket_transport.cpp)
 void SocketTransport::wait_until_writable() {
   blocked_ = true;
@@ -258,7 +275,8 @@ void SocketTransport::wait_until_writable() {
 
 void SocketTransport::after_enqueue() {
   if (state_ == State::ending || state_ == State::ended) return;
-  if (flow_.should_pause(buffer_.size())) call_flow(&BaseProtocol::pause_writing, "protocol.pause_writing() failed");
+  if (flow_.should_pause(buffer_.size()))
+    call_flow(&BaseProtocol::pause_writing, "protocol.pause_writing() failed");
 }
 
 // SEND 5/5: there is room: more of the buffer leaves, and every drain() that waits may go on.
@@ -268,14 +286,16 @@ void SocketTransport::write_ready() {
   const iovec all = to_iovec(buffer_.bytes());
   const IoResult sent = socket_->send(std::span(&all, 1));
   if (sent.would_block()) return;
-  if (!sent.ok()) return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
+  if (!sent.ok())
+    return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
   buffer_.consume(static_cast<std::size_t>(sent.value));
   if (buffer_.empty()) {
     blocked_ = false;
     loop_.io().set_writer(socket_->fd(), nullptr);
   }
   if (flow_.should_resume(buffer_.size())) {
-    call_flow(&BaseProtocol::resume_writing, "protocol.resume_writing() failed");  // May write, close or abort.
+    call_flow(&BaseProtocol::resume_writing,
+              "protocol.resume_writing() failed");  // May write, close or abort.
   }
   if (buffer_.empty()) finish_flush();
 }
@@ -306,7 +326,8 @@ void SocketTransport::set_gather(bool enabled) {
   if (!enabled) send_gathered();
 }
 
-void SocketTransport::set_write_buffer_limits(std::optional<std::ptrdiff_t> high, std::optional<std::ptrdiff_t> low) {
+void SocketTransport::set_write_buffer_limits(std::optional<std::ptrdiff_t> high,
+                                              std::optional<std::ptrdiff_t> low) {
   flow_.set_limits(high, low);
   if (flow_.over(buffer_.size())) send_gathered();
   after_enqueue();

@@ -38,20 +38,23 @@ struct ServerLink : ListLink {};
 
 /// A Transport over one connected stream socket.
 ///
-/// The state goes one way: open → flushing (close() with bytes left) → ending (connection_lost is posted) → ended.
-/// abort() and errors go from either of the first two straight to ending. connection_lost is posted in one place.
+/// The state goes one way: open → flushing (close() with bytes left) → ending (connection_lost is
+/// posted) → ended. abort() and errors go from either of the first two straight to ending.
+/// connection_lost is posted in one place.
 class SocketTransport final : public Transport,
                               public Owned,
                               public DrainHook,
                               public ServerLink,
                               public std::enable_shared_from_this<SocketTransport> {
  public:
-  /// Makes the transport and schedules, in this order: connection_made, the start of reading, `connected`.
+  /// Makes the transport and schedules, in this order: connection_made, the start of reading,
+  /// `connected`.
   ///
-  /// Errors    RuntimeError  the loop is closed. ValueError  there is no protocol. The socket is then closed. A poller
-  ///           that refuses it ends the connection after connection_made.
-  static std::shared_ptr<SocketTransport> start(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol,
-                                                Endpoint peer, std::shared_ptr<TransportOwner> owner,
+  /// Errors    RuntimeError  the loop is closed. ValueError  there is no protocol. The socket is
+  ///           then closed. A poller that refuses it ends the connection after connection_made.
+  static std::shared_ptr<SocketTransport> start(EventLoop& loop, Socket socket,
+                                                std::shared_ptr<Protocol> protocol, Endpoint peer,
+                                                std::shared_ptr<TransportOwner> owner,
                                                 Callback connected);
   ~SocketTransport() override;
 
@@ -63,7 +66,8 @@ class SocketTransport final : public Transport,
   void write_eof() override;
   bool can_write_eof() const override { return true; }
   void set_gather(bool enabled) override;
-  void set_write_buffer_limits(std::optional<std::ptrdiff_t> high, std::optional<std::ptrdiff_t> low) override;
+  void set_write_buffer_limits(std::optional<std::ptrdiff_t> high,
+                               std::optional<std::ptrdiff_t> low) override;
   WriteBufferLimits get_write_buffer_limits() const override { return flow_.limits(); }
   std::size_t get_write_buffer_size() const override { return buffer_.size(); }
   void close() override;
@@ -80,7 +84,8 @@ class SocketTransport final : public Transport,
   enum class WriteSide : std::uint8_t { open, eof_asked, eof_sent };
 
   struct ReadyNode : Runnable {
-    ReadyNode(const RunnableKind& its_kind, SocketTransport& its) noexcept : Runnable(its_kind), transport(its) {}
+    ReadyNode(const RunnableKind& its_kind, SocketTransport& its) noexcept
+        : Runnable(its_kind), transport(its) {}
     SocketTransport& transport;
   };
 
@@ -112,7 +117,8 @@ class SocketTransport final : public Transport,
   static const RunnableKind read_kind;
   static const RunnableKind write_kind;
 
-  EventLoop& loop_;  // Not touched once ended, but for logging, where loop_token_ says whether it is there.
+  EventLoop& loop_;  // Not touched once ended, but for logging, where loop_token_ says whether it
+                     // is there.
   Ref<LoopToken> loop_token_;
   ReadBlock& block_;
   std::shared_ptr<Socket> socket_;
@@ -125,7 +131,8 @@ class SocketTransport final : public Transport,
   FlowControl flow_;
   Endpoint sockname_;
   Endpoint peername_;
-  std::uint32_t lost_writes_ = 0;  // asyncio's _conn_lost: 1 at the end, one more for every dropped write.
+  std::uint32_t lost_writes_ =
+      0;  // asyncio's _conn_lost: 1 at the end, one more for every dropped write.
   State state_ = State::open;
   WriteSide write_side_ = WriteSide::open;
   bool reading_paused_ = false;

@@ -17,8 +17,8 @@
 
 namespace weir {
 
-/// A transport's socket, for looking at and for options: nothing that would send, receive or close. After the transport
-/// has closed, fd() is -1 and every call is EBADF.
+/// A transport's socket, for looking at and for options: nothing that would send, receive or close.
+/// After the transport has closed, fd() is -1 and every call is EBADF.
 class TransportSocket {
  public:
   TransportSocket() = default;
@@ -68,12 +68,16 @@ struct WriteBufferLimits {
   std::size_t high;
 };
 
-/// One end of a byte stream, as the loop drives it. Calls protocols; is called by them, and by streams.
+/// One end of a byte stream, as the loop drives it. Calls protocols; is called by them, and by
+/// streams.
 ///
-/// Shape     Open until close(), abort() or an error; then closing, until connection_lost has been called.
-/// Errors    Calls on a transport that is closing are no-ops, as asyncio has it, unless said otherwise.
+/// Shape     Open until close(), abort() or an error; then closing, until connection_lost has been
+///           called.
+/// Errors    Calls on a transport that is closing are no-ops, as asyncio has it, unless said
+///           otherwise.
 /// Threads   The loop's thread.
-/// Lifetime  Held by the loop until connection_lost has returned; a shared_ptr kept longer is inert.
+/// Lifetime  Held by the loop until connection_lost has returned; a shared_ptr kept longer is
+///           inert.
 /// Source    CPython 3.13 transports.py, selector_events.py _SelectorSocketTransport.
 class Transport {
  public:
@@ -92,13 +96,15 @@ class Transport {
 
   // ---- Writing
 
-  /// Sends `data`, now or when the socket takes it. Never blocks, and never fails because the connection is lost: what is
-  /// written after that is dropped, and from the fifth time on logged ("socket.send() raised exception.").
+  /// Sends `data`, now or when the socket takes it. Never blocks, and never fails because the
+  /// connection is lost: what is written after that is dropped, and from the fifth time on logged
+  /// ("socket.send() raised exception.").
   ///
   /// Errors    RuntimeError "Cannot call write() after write_eof()".
   /// Lifetime  `data` is copied or sent before write() returns.
-  /// Cost      On an open window a compare and a copy: small writes of one event leave in one system call when that event
-  ///           has been served. 16 KiB and more, or what passes the high-water mark, is sent at once.
+  /// Cost      On an open window a compare and a copy: small writes of one event leave in one
+  ///           system call when that event has been served. 16 KiB and more, or what passes the
+  ///           high-water mark, is sent at once.
   virtual void write(std::string_view data) = 0;
   /// write() of all pieces, in order, without joining them.
   ///
@@ -107,13 +113,15 @@ class Transport {
   void writelines(std::initializer_list<std::string_view> pieces) {
     writelines(std::span<const std::string_view>(pieces.begin(), pieces.size()));
   }
-  /// Ends the sending side once everything written has been sent. No-op when closing, or the second time.
+  /// Ends the sending side once everything written has been sent. No-op when closing, or the second
+  /// time.
   ///
   /// Errors    OSError  the shutdown fails now (ENOTCONN: the peer has reset the connection).
   virtual void write_eof() = 0;
   virtual bool can_write_eof() const = 0;
 
-  /// Small writes wait for the end of the event (true, the default) or are sent at once, as asyncio does.
+  /// Small writes wait for the end of the event (true, the default) or are sent at once, as asyncio
+  /// does.
   virtual void set_gather(bool enabled) = 0;
 
   /// Neither: 16 KiB and 64 KiB. Only high: low is a quarter. Only low: high is four times that.
@@ -136,14 +144,16 @@ class Transport {
 
   // ---- About it
 
-  /// The next callback goes to `protocol`. The old one hears nothing more. No-op once the connection is lost.
+  /// The next callback goes to `protocol`. The old one hears nothing more. No-op once the
+  /// connection is lost.
   ///
   /// Errors    ValueError "a protocol was expected, got None".
   virtual void set_protocol(std::shared_ptr<Protocol> protocol) = 0;
   /// Null once the connection is lost.
   virtual std::shared_ptr<Protocol> get_protocol() const = 0;
 
-  /// "socket", "sockname", "peername". They stay available after the end. An unknown name gives nothing.
+  /// "socket", "sockname", "peername". They stay available after the end. An unknown name gives
+  /// nothing.
   virtual ExtraInfo get_extra_info(std::string_view name) = 0;
 
   /// For reports: <SocketTransport fd=7 peer=('127.0.0.1', 40000)>.

@@ -20,7 +20,8 @@ void WriteBuffer::clear() noexcept {
 void WriteBuffer::make_room(std::size_t more) {
   const std::size_t kept = size();
   if (more > static_cast<std::size_t>(PTRDIFF_MAX) - kept) throw std::bad_alloc();
-  // Sliding down is worth it only when at least half of the block is free again: each byte then moves once in all.
+  // Sliding down is worth it only when at least half of the block is free again: each byte then
+  // moves once in all.
   if (kept + more <= capacity_ && begin_ >= capacity_ / 2) {
     std::memmove(data_, data_ + begin_, kept);
   } else {

@@ -8,8 +8,8 @@
 
 namespace weir::detail {
 
-/// Bytes that wait to be sent: append at the back, consume at the front, one contiguous run in between, so that what was
-/// gathered leaves in one send(). Consuming moves an index, never bytes.
+/// Bytes that wait to be sent: append at the back, consume at the front, one contiguous run in
+/// between, so that what was gathered leaves in one send(). Consuming moves an index, never bytes.
 ///
 /// Errors    append() may throw std::bad_alloc, with nothing changed.
 /// Cost      Amortised O(1) a byte. No memory while empty: up to 4 KiB come from the thread's pool.

@@ -19,7 +19,8 @@ void ByteBuffer::free_own() noexcept {
   capacity_ = 0;
 }
 
-/// The only place that allocates: a block with room for all, filled with `before`, what is unread, and `after`.
+/// The only place that allocates: a block with room for all, filled with `before`, what is unread,
+/// and `after`.
 void ByteBuffer::move_to_new_block(std::string_view before, std::string_view after) {
   const std::size_t needed = before.size() + size_ + after.size();
   if (needed > static_cast<std::size_t>(PTRDIFF_MAX) / 2) throw std::bad_alloc();
@@ -40,7 +41,8 @@ void ByteBuffer::append(std::string_view more) {
   if (own_ == nullptr || borrowed_) return move_to_new_block({}, more);
   const auto used = static_cast<std::size_t>(begin_ - own_);
   if (more.size() > capacity_ - used - size_) {
-    // Sliding down is worth it only when at least half of the block is free again: each byte then moves once in all.
+    // Sliding down is worth it only when at least half of the block is free again: each byte then
+    // moves once in all.
     if (size_ + more.size() > capacity_ || used < capacity_ / 2) return move_to_new_block({}, more);
     std::memmove(own_, begin_, size_);
     begin_ = own_;

@@ -8,12 +8,15 @@
 
 namespace weir::detail {
 
-/// Received, unread bytes: append at the back, consume at the front. They lie either in a block that somebody lends (the
-/// loop's receive buffer) or in a buffer of its own, always in one run.
+/// Received, unread bytes: append at the back, consume at the front. They lie either in a block
+/// that somebody lends (the loop's receive buffer) or in a buffer of its own, always in one run.
 ///
-/// Errors    append(), settle(), prepend() and trim() may throw std::bad_alloc, with nothing changed.
-/// Lifetime  What was consumed stays readable until the next append(), prepend(), settle() or trim(): views rest on it.
-/// Cost      borrow() copies nothing; otherwise amortised one copy a byte. Up to 4 KiB come from the thread's pool.
+/// Errors    append(), settle(), prepend() and trim() may throw std::bad_alloc, with nothing
+///           changed.
+/// Lifetime  What was consumed stays readable until the next append(), prepend(), settle() or
+///           trim(): views rest on it.
+/// Cost      borrow() copies nothing; otherwise amortised one copy a byte. Up to 4 KiB come from
+///           the thread's pool.
 class ByteBuffer {
  public:
   ByteBuffer() = default;
@@ -36,8 +39,8 @@ class ByteBuffer {
 
   /// Copies `more` behind what there is.
   void append(std::string_view more);
-  /// Uses `lent` where it is; it begins with a copy of what is unread. settle() must come before the
-  /// lender takes it back.
+  /// Uses `lent` where it is; it begins with a copy of what is unread. settle() must come before
+  /// the lender takes it back.
   void borrow(std::string_view lent) noexcept {
     begin_ = lent.data();
     size_ = lent.size();

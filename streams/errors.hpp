@@ -12,13 +12,15 @@ namespace weir {
 
 /// The stream ended before the read was complete. What had arrived is in `partial`.
 ///
-/// Shape     what() is "2 bytes read on a total of 3 expected bytes"; without an expected size (readuntil) it says
+/// Shape     what() is "2 bytes read on a total of 3 expected bytes"; without an expected size
+///           (readuntil) it says
 ///           "undefined".
 /// Source    CPython 3.13 exceptions.py IncompleteReadError.
 struct IncompleteReadError : EOFError {
   IncompleteReadError(std::string its_partial, std::optional<std::size_t> its_expected)
       : EOFError(std::to_string(its_partial.size()) + " bytes read on a total of " +
-                 (its_expected ? std::to_string(*its_expected) : std::string("undefined")) + " expected bytes"),
+                 (its_expected ? std::to_string(*its_expected) : std::string("undefined")) +
+                 " expected bytes"),
         partial(std::move(its_partial)),
         expected(its_expected) {}
 
@@ -28,8 +30,8 @@ struct IncompleteReadError : EOFError {
 
 /// More than the limit came before the separator. The buffer is as it was.
 ///
-/// Units     consumed: with the separator found, the bytes before it; otherwise the bytes that certainly hold no start of
-///           it. readexactly(consumed) takes them.
+/// Units     consumed: with the separator found, the bytes before it; otherwise the bytes that
+///           certainly hold no start of it. readexactly(consumed) takes them.
 /// Source    CPython 3.13 exceptions.py LimitOverrunError.
 struct LimitOverrunError : std::runtime_error {
   LimitOverrunError(const std::string& message, std::size_t its_consumed)

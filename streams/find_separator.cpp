@@ -5,9 +5,10 @@
 
 namespace weir::detail {
 
-std::size_t find_separator(std::string_view haystack, std::string_view separator, std::size_t from) noexcept {
-  // The last byte, because it is the rare one in practice: of "\r\n" and "\r\n\r\n" a stray "\n" is likelier to be the
-  // real end than a stray "\r".
+std::size_t find_separator(std::string_view haystack, std::string_view separator,
+                           std::size_t from) noexcept {
+  // The last byte, because it is the rare one in practice: of "\r\n" and "\r\n\r\n" a stray "\n" is
+  // likelier to be the real end than a stray "\r".
   const std::size_t before_last = separator.size() - 1;
   const char last = separator[before_last];
   std::size_t at = from + before_last;

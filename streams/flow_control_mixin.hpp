@@ -13,8 +13,9 @@ namespace weir {
 ///
 /// Errors    pause_writing: AssertionError if paused already; resume_writing: if not.
 /// Threads   The loop's thread.
-/// Source    CPython 3.13 streams.py FlowControlMixin. Any number of tasks may wait at once, first in, first out; every
-///           one has its own wait, so cancelling one does not poison the others.
+/// Source    CPython 3.13 streams.py FlowControlMixin. Any number of tasks may wait at once, first
+///           in, first out; every one has its own wait, so cancelling one does not poison the
+///           others.
 class FlowControlMixin : public Protocol {
  public:
   void pause_writing() override;

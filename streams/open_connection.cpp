@@ -9,7 +9,10 @@ namespace weir {
 namespace {
 
 ConnectOptions connect_options(const OpenOptions& options) {
-  return {.family = options.family, .protocol = options.protocol, .flags = options.flags, .sock = options.sock};
+  return {.family = options.family,
+          .protocol = options.protocol,
+          .flags = options.flags,
+          .sock = options.sock};
 }
 
 Coro<Streams> streams_over(Coro<Connection<StreamReaderProtocol>> connecting) {

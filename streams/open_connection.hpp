@@ -35,7 +35,8 @@ static_assert(std::is_trivially_destructible_v<OpenOptions>);
 /// Connects, and gives a reader and a writer.
 ///
 /// Shape     Streams streams = co_await open_connection("127.0.0.1", 8888);
-/// Errors    ValueError "Limit cannot be <= 0", before anything is connected. Else as create_connection().
+/// Errors    ValueError "Limit cannot be <= 0", before anything is connected. Else as
+///           create_connection().
 /// Threads   In a task.
 /// Lifetime  Arguments are copied before this returns.
 /// Source    CPython streams.py open_connection.

@@ -20,11 +20,11 @@ namespace weir::detail {
 template <class Op>
 class OwningRead;
 
-/// A read, as {reader, what to read}: no allocation, and no suspension if the buffer has the answer. await_ready() looks,
-/// await_resume() takes.
+/// A read, as {reader, what to read}: no allocation, and no suspension if the buffer has the
+/// answer. await_ready() looks, await_resume() takes.
 ///
-/// Lifetime  Rests on the StreamReader it came from. owning() is the form that keeps the reader alive by itself; tasks and
-///           time-outs ask for it.
+/// Lifetime  Rests on the StreamReader it came from. owning() is the form that keeps the reader
+///           alive by itself; tasks and time-outs ask for it.
 template <class Op>
 class [[nodiscard]] ReadAwaitable {
  public:
@@ -39,7 +39,8 @@ class [[nodiscard]] ReadAwaitable {
     or_give_up([&] { reader_->wait(Op::function, this, look_again, waiter.promise()); });
   }
   typename Op::Result await_resume() {
-    if (reader_->waited()) [[unlikely]] or_give_up([this] { reader_->finish_wait(); });
+    if (reader_->waited()) [[unlikely]]
+      or_give_up([this] { reader_->finish_wait(); });
     return op_.finish(*reader_, reader_->verdict());
   }
 
@@ -73,7 +74,9 @@ template <class Op>
 class [[nodiscard]] OwningRead {
  public:
   OwningRead(ReaderState& reader, const Op& op) : reader_(&reader), op_(op) {}
-  ReadAwaitable<Op> operator co_await() const noexcept { return ReadAwaitable<Op>(*reader_, op_.op()); }
+  ReadAwaitable<Op> operator co_await() const noexcept {
+    return ReadAwaitable<Op>(*reader_, op_.op());
+  }
 
  private:
   Ref<ReaderState> reader_;
@@ -97,7 +100,8 @@ struct AsOptional {
 };
 
 /// Throws what `verdict` means to the reads; never returns.
-[[noreturn]] void throw_exactly_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted);
+[[noreturn]] void throw_exactly_failure(ReaderState& reader, Verdict verdict,
+                                        std::ptrdiff_t wanted);
 [[noreturn]] void throw_until_failure(ReaderState& reader, Verdict verdict, bool any_separator);
 /// What readline() makes of everything but a line: the partial line, or ValueError.
 std::string_view end_of_line_or_throw(ReaderState& reader, Verdict verdict);
@@ -173,7 +177,9 @@ struct ReadUntilAnyOp {
     Separators separators;
     std::string bytes;
   };
-  Verdict look(ReaderState& reader, Look look) const { return reader.look_until_any(separators, look); }
+  Verdict look(ReaderState& reader, Look look) const {
+    return reader.look_until_any(separators, look);
+  }
   Result finish(ReaderState& reader, Verdict verdict) const {
     if (verdict != Verdict::take) throw_until_failure(reader, verdict, !separators.empty());
     return Form::of(reader.take());
@@ -183,7 +189,8 @@ struct ReadUntilAnyOp {
 
 template <class Form>
 struct ReadLineOp {
-  static constexpr const char* function = "readuntil";  // asyncio's readline() waits inside readuntil(), and says so.
+  static constexpr const char* function =
+      "readuntil";  // asyncio's readline() waits inside readuntil(), and says so.
   using Result = typename Form::Result;
   using Owning = PlainOwning<ReadLineOp>;
   Verdict look(ReaderState& reader, Look look) const { return reader.look_until("\n", look); }

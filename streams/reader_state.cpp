@@ -18,7 +18,10 @@ const RunnableKind ReaderState::wait_runnable = {
       auto& node = static_cast<ReadWait&>(runnable);
       node.reader.run_wait(node);
     },
-    [](const Runnable& runnable) { return static_cast<const ReadWait&>(runnable).task->describe_task(); }};
+    [](const Runnable& runnable) {
+      return static_cast<const ReadWait&>(runnable).task->describe_task();
+    },
+};
 
 const Parked::Kind ReaderState::wait_parked = {
     [](Parked& parked, const std::string&) {
@@ -34,7 +37,8 @@ const Parked::Kind ReaderState::wait_parked = {
     [](Parked& parked) noexcept {
       auto& node = static_cast<ReadWait&>(parked);
       node.reader.drop_wait(node);
-    }};
+    },
+};
 
 ReadWait::ReadWait(ReaderState& its_reader) noexcept
     : Parked(ReaderState::wait_parked), Runnable(ReaderState::wait_runnable), reader(its_reader) {}
@@ -111,14 +115,15 @@ void ReaderState::set_transport(Transport& transport) {
   transport_ = &transport;
 }
 
-/// The event is over: the lent block goes back, and with it the views; an idle reader holds no memory.
+/// The event is over: the lent block goes back, and with it the views; an idle reader holds no
+/// memory.
 void ReaderState::keep_or_trim() {
   buffer_.settle();
   buffer_.trim();
 }
 
-/// Views stay valid until the event is drained, so memory goes back then, not now. A reader that has
-/// outlived its loop keeps it.
+/// Views stay valid until the event is drained, so memory goes back then, not now. A reader that
+/// has outlived its loop keeps it.
 void ReaderState::trim_when_drained() noexcept {
   if (buffer_.wasteful() && loop_token_->loop != nullptr) loop_->when_drained(*this);
 }
@@ -132,7 +137,8 @@ void ReaderState::resume_if_low() {
   if (transport_ != nullptr) transport_->resume_reading();
 }
 
-/// Before waiting: whatever is buffered is not enough, so more must come, or the read would wait for ever.
+/// Before waiting: whatever is buffered is not enough, so more must come, or the read would wait
+/// for ever.
 void ReaderState::force_resume() {
   if (!paused_) return;
   paused_ = false;
@@ -220,8 +226,8 @@ void ReaderState::recall(std::string_view key, bool is_set) {
   memo_.searched = std::max(memo_.searched, record);
 }
 
-/// Looks for the match that ends first; of two that end together the shorter separator counts, which
-/// is looked for first.
+/// Looks for the match that ends first; of two that end together the shorter separator counts,
+/// which is looked for first.
 void ReaderState::search(std::span<const std::string_view> separators) noexcept {
   const auto searched = static_cast<std::size_t>(memo_.searched - buffer_.position());
   std::size_t end = buffer_.size();
@@ -266,8 +272,8 @@ std::string_view ReaderState::take_all() {
 std::string ReaderState::take_rest() { return std::string(take_all()); }
 
 void ReaderState::discard_overrun(Verdict verdict) {
-  // Found: the over-long line goes, with its newline. Not found: everything goes, and the rest of that line, when it
-  // comes, will look like a line of its own. That is asyncio's rule.
+  // Found: the over-long line goes, with its newline. Not found: everything goes, and the rest of
+  // that line, when it comes, will look like a line of its own. That is asyncio's rule.
   buffer_.consume(verdict == Verdict::overrun_found ? amount_ + 1 : buffer_.size());
   trim_when_drained();
   resume_if_low();

@@ -40,7 +40,8 @@ enum class Verdict : std::uint8_t {
 enum class Look : std::uint8_t { first, again };
 
 /// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a
-/// wait that was cancelled or woken has not been unwound does a second one, from the pool, stand in.
+/// wait that was cancelled or woken has not been unwound does a second one, from the pool, stand
+/// in.
 struct ReadWait final : Parked, Runnable {
   explicit ReadWait(ReaderState& its_reader) noexcept;
   ReaderState& reader;
@@ -51,10 +52,12 @@ struct ReadWait final : Parked, Runnable {
   bool failed = false;       // Woken by set_exception(), whatever arrives after that.
 };
 
-/// What StreamReader handles share: the buffer, and every rule of asyncio's reader. The awaitables of stream_reader.hpp
-/// ask look_…() whether they can finish, and take what it says; nothing here knows coroutines but the wait.
+/// What StreamReader handles share: the buffer, and every rule of asyncio's reader. The awaitables
+/// of stream_reader.hpp ask look_…() whether they can finish, and take what it says; nothing here
+/// knows coroutines but the wait.
 ///
-/// Source    CPython 3.13 streams.py StreamReader; where it is wrong, docs/asyncio_map.md says what is done instead.
+/// Source    CPython 3.13 streams.py StreamReader; where it is wrong, docs/asyncio_map.md says what
+///           is done instead.
 class ReaderState final : public Counted<ReaderState>, public DrainHook {
  public:
   /// ValueError "Limit cannot be <= 0".
@@ -86,7 +89,8 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   Verdict look_until_any(const Separators& separators, Look look);
   std::size_t amount() const noexcept { return amount_; }
 
-  /// The answer of Verdict::take, where it lies: valid until the next call on the reader or the next suspension.
+  /// The answer of Verdict::take, where it lies: valid until the next call on the reader or the
+  /// next suspension.
   std::string_view take();
   /// All that is buffered, as an answer: readline() at the end of the stream.
   std::string_view take_all();
@@ -106,7 +110,8 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   ///
   /// Errors    RuntimeError "read() called while another coroutine is already waiting for incoming
   ///           data"; the task belongs to another loop.
-  void wait(const char* function, const void* read, Verdict (*look)(ReaderState&, const void*), PromiseBase& waiter);
+  void wait(const char* function, const void* read, Verdict (*look)(ReaderState&, const void*),
+            PromiseBase& waiter);
   /// In await_resume(): whether there was a wait. It must then be finished before anything else.
   bool waited() const noexcept { return resuming_ != nullptr; }
   /// Throws CancelledError, or why the read could not go on waiting.

@@ -12,13 +12,15 @@
 
 namespace weir {
 
-/// One separator of readuntil(): a string literal (with any NULs inside it), a std::string or a std::string_view.
+/// One separator of readuntil(): a string literal (with any NULs inside it), a std::string or a
+/// std::string_view.
 ///
 /// Lifetime  Points to the caller's bytes, for the expression that it stands in.
 class Separator {
  public:
   template <std::size_t N>
-  constexpr Separator(const char (&literal)[N]) noexcept : bytes_(literal, N - 1) {}  // NOLINT: implicit by design
+  constexpr Separator(const char (&literal)[N]) noexcept
+      : bytes_(literal, N - 1) {}  // NOLINT: implicit by design
   template <class S>
     requires(std::convertible_to<const S&, std::string_view> && !std::is_array_v<S>)
   constexpr Separator(const S& bytes) noexcept : bytes_(bytes) {}  // NOLINT: likewise
@@ -31,7 +33,8 @@ class Separator {
 
 /// Several separators: readuntil({"\r\n", "\n"}). Ordered by length, as asyncio orders them.
 ///
-/// Shape     None to eight. A variadic constructor, since g++ 12 cannot compile a std::initializer_list inside a
+/// Shape     None to eight. A variadic constructor, since g++ 12 cannot compile a
+///           std::initializer_list inside a
 ///           co_await expression.
 /// Source    CPython 3.13 streams.py readuntil.
 class Separators {
@@ -41,12 +44,15 @@ class Separators {
   constexpr Separators() noexcept {}
   template <class... More>
     requires(sizeof...(More) >= 1 && (std::convertible_to<const More&, Separator> && ...))
-  constexpr Separators(const Separator& first, const More&... more) noexcept  // NOLINT: implicit by design
+  constexpr Separators(const Separator& first,
+                       const More&... more) noexcept  // NOLINT: implicit by design
       : all_{first.bytes(), Separator(more).bytes()...}, count_(1 + sizeof...(More)) {
     static_assert(1 + sizeof...(More) <= max_count, "readuntil() takes at most eight separators");
-    // Stable, so that of two of one length the earlier wins. std::stable_sort may allocate; eight need no better sort.
+    // Stable, so that of two of one length the earlier wins. std::stable_sort may allocate; eight
+    // need no better sort.
     for (std::size_t i = 1; i < count_; ++i) {
-      for (std::size_t j = i; j > 0 && all_[j].size() < all_[j - 1].size(); --j) std::swap(all_[j], all_[j - 1]);
+      for (std::size_t j = i; j > 0 && all_[j].size() < all_[j - 1].size(); --j)
+        std::swap(all_[j], all_[j - 1]);
     }
   }
   explicit constexpr Separators(const Separator& only) noexcept : all_{only.bytes()}, count_(1) {}

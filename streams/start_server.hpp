@@ -17,22 +17,22 @@ struct StartServerOptions {
   std::ptrdiff_t limit = default_limit_bytes;
   int family = AF_UNSPEC;
   int flags = AI_PASSIVE;
-  Socket* sock = nullptr;     // A bound stream socket to use instead of host and port; moved from.
+  Socket* sock = nullptr;  // A bound stream socket to use instead of host and port; moved from.
   int backlog = 100;
   bool reuse_address = true;
   bool start_serving = true;
 };
 static_assert(std::is_trivially_destructible_v<StartServerOptions>);
 
-/// Serves streams: calls `client_connected` with a reader and a writer for every client. A coroutine becomes a task that
-/// the loop keeps.
+/// Serves streams: calls `client_connected` with a reader and a writer for every client. A
+/// coroutine becomes a task that the loop keeps.
 ///
 /// Shape     weir::Server server = co_await weir::start_server(greet, "127.0.0.1", 8888);
-/// Errors    ValueError "Limit cannot be <= 0", at once (asyncio finds out with the first client). Else as
-///           create_server(); what a client callback does wrong: see StreamReaderProtocol.
+/// Errors    ValueError "Limit cannot be <= 0", at once (asyncio finds out with the first client).
+///           Else as create_server(); what a client callback does wrong: see StreamReaderProtocol.
 /// Threads   In a task.
-/// Lifetime  Arguments are copied before this returns. A handler that returns, or throws away its writer, closes its
-///           connection.
+/// Lifetime  Arguments are copied before this returns. A handler that returns, or throws away its
+///           writer, closes its connection.
 /// Source    CPython 3.13 streams.py start_server.
 Coro<Server> start_server(ClientConnected client_connected, std::string_view host, Port port,
                           const StartServerOptions& options = {});

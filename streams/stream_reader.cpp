@@ -20,7 +20,8 @@ const char* overrun_text(Verdict verdict) {
 }  // namespace
 
 void throw_exactly_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted) {
-  if (verdict == Verdict::bad_argument) throw ValueError("readexactly size can not be less than zero");
+  if (verdict == Verdict::bad_argument)
+    throw ValueError("readexactly size can not be less than zero");
   if (verdict == Verdict::incomplete) throw_incomplete(reader, static_cast<std::size_t>(wanted));
   reader.throw_stored();
 }
@@ -32,7 +33,8 @@ void throw_until_failure(ReaderState& reader, Verdict verdict, bool any_separato
                                      : "Separator should contain at least one element");
     case Verdict::incomplete: throw_incomplete(reader, std::nullopt);
     case Verdict::overrun_found:
-    case Verdict::overrun_not_found: throw LimitOverrunError(overrun_text(verdict), reader.amount());
+    case Verdict::overrun_not_found:
+      throw LimitOverrunError(overrun_text(verdict), reader.amount());
     default: reader.throw_stored();
   }
 }
@@ -43,7 +45,8 @@ std::string_view end_of_line_or_throw(ReaderState& reader, Verdict verdict) {
     try {
       reader.throw_stored();
     } catch (const IncompleteReadError& incomplete) {
-      return incomplete.partial;  // Lives as long as the reader: it is the reader's stored exception.
+      return incomplete
+          .partial;  // Lives as long as the reader: it is the reader's stored exception.
     }
   }
   reader.discard_overrun(verdict);

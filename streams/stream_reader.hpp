@@ -24,19 +24,22 @@ inline constexpr std::ptrdiff_t default_limit_bytes = 64 * 1024;  // CPython str
 ///
 /// Shape     std::string line = co_await reader.readline();
 ///           while (auto line = co_await reader.next_line()) use(*line);
-/// Errors    The stored exception (a lost connection, set_exception()) is thrown by every read, before anything that is
-///           buffered is served: the same object each time.
-///           RuntimeError "read() called while another coroutine is already waiting for incoming data".
-///           CancelledError: nothing is consumed. A read in wait_for() that times out leaves its bytes for the next one.
+/// Errors    The stored exception (a lost connection, set_exception()) is thrown by every read,
+///           before anything that is buffered is served: the same object each time.
+///           RuntimeError "read() called while another coroutine is already waiting for incoming
+///           data". CancelledError: nothing is consumed. A read in wait_for() that times out leaves
+///           its bytes for the next one.
 /// Threads   The loop's thread. One read waits at a time.
-/// Lifetime  Counted. The functions return awaitables that rest on the reader: co_await them in the same expression, or
-///           give them to create_task(), wait_for() or outcome(), which keep the reader alive.
-/// Cost      What the buffer can answer neither suspends nor allocates, but for the std::string that is the answer.
+/// Lifetime  Counted. The functions return awaitables that rest on the reader: co_await them in the
+///           same expression, or give them to create_task(), wait_for() or outcome(), which keep
+///           the reader alive.
+/// Cost      What the buffer can answer neither suspends nor allocates, but for the std::string
+///           that is the answer.
 /// Source    CPython 3.13 streams.py StreamReader. Where it differs: docs/asyncio_map.md.
 class StreamReader {
  public:
-  /// Errors    ValueError "Limit cannot be <= 0", before anything else. RuntimeError "no running event
-  ///           loop" (first form).
+  /// Errors    ValueError "Limit cannot be <= 0", before anything else. RuntimeError "no running
+  ///           event loop" (first form).
   explicit StreamReader(std::ptrdiff_t limit = default_limit_bytes)
       : StreamReader((detail::check_limit(limit), get_running_loop()), limit) {}
   explicit StreamReader(EventLoop& loop, std::ptrdiff_t limit = default_limit_bytes)
@@ -56,8 +59,8 @@ class StreamReader {
 
   /// Reads exactly `n` bytes. Not bounded by the limit.
   ///
-  /// Errors    IncompleteReadError  the end came first; .partial has what was there, .expected is n.
-  ///           ValueError "readexactly size can not be less than zero", before anything else.
+  /// Errors    IncompleteReadError  the end came first; .partial has what was there, .expected is
+  ///           n. ValueError "readexactly size can not be less than zero", before anything else.
   auto readexactly(std::ptrdiff_t n) const noexcept {
     return detail::ReadAwaitable<detail::ReadExactlyOp>(*state_, {n});
   }
@@ -67,32 +70,41 @@ class StreamReader {
   /// Shape     separator: 1 byte or more. The result ends with it.
   /// Units     The limit counts the bytes before the separator.
   /// Errors    IncompleteReadError  the end came first; the buffer is emptied into .partial.
-  ///           LimitOverrunError    the limit was passed; the buffer is left as it is, .consumed says how far.
-  ///           ValueError "Separator should be at least one-byte string".
-  /// Cost      O(bytes): of every chunk at most separator.size() - 1 bytes are looked at twice, over wake-ups,
-  ///           cancellations and calls.
+  ///           LimitOverrunError    the limit was passed; the buffer is left as it is, .consumed
+  ///           says how far. ValueError "Separator should be at least one-byte string".
+  /// Cost      O(bytes): of every chunk at most separator.size() - 1 bytes are looked at twice,
+  ///           over wake-ups, cancellations and calls.
   auto readuntil(Separator separator = "\n") const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString>>(*state_, {separator.bytes()});
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString>>(*state_,
+                                                                        {separator.bytes()});
   }
-  /// The same up to the first of several separators to end; of two that end together the shorter one counts.
+  /// The same up to the first of several separators to end; of two that end together the shorter
+  /// one counts.
   ///
   /// Errors    ValueError "Separator should contain at least one element".
   auto readuntil(const Separators& separators) const noexcept {
     return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsString>>(*state_, {separators});
   }
 
-  /// Reads a line, its "\n" included. At the end of the stream: what is left, without one; then empty.
+  /// Reads a line, its "\n" included. At the end of the stream: what is left, without one; then
+  /// empty.
   ///
-  /// Errors    ValueError  the line is longer than the limit. With its end in the buffer the line is thrown away; without,
-  ///           the whole buffer is, and the rest of the line will come as a line of its own.
-  auto readline() const noexcept { return detail::ReadAwaitable<detail::ReadLineOp<detail::AsString>>(*state_, {}); }
+  /// Errors    ValueError  the line is longer than the limit. With its end in the buffer the line
+  ///           is thrown away; without, the whole buffer is, and the rest of the line will come as
+  ///           a line of its own.
+  auto readline() const noexcept {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::AsString>>(*state_, {});
+  }
 
   /// readline() for loops: nothing at the end of the stream.
-  auto next_line() const noexcept { return detail::ReadAwaitable<detail::ReadLineOp<detail::AsOptional>>(*state_, {}); }
+  auto next_line() const noexcept {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::AsOptional>>(*state_, {});
+  }
 
   /// readuntil() and readline() without a copy.
   ///
-  /// Lifetime  The view ends at the next call on the reader or the next suspension, whichever comes first.
+  /// Lifetime  The view ends at the next call on the reader or the next suspension, whichever comes
+  ///           first.
   /// Cost      No allocation.
   auto readuntil_view(Separator separator = "\n") const noexcept {
     return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsView>>(*state_, {separator.bytes()});
@@ -100,7 +112,9 @@ class StreamReader {
   auto readuntil_view(const Separators& separators) const noexcept {
     return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView>>(*state_, {separators});
   }
-  auto readline_view() const noexcept { return detail::ReadAwaitable<detail::ReadLineOp<detail::AsView>>(*state_, {}); }
+  auto readline_view() const noexcept {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::AsView>>(*state_, {});
+  }
 
   /// The stream has ended and nothing is left. After an error without an end it stays false.
   bool at_eof() const noexcept { return state_->at_eof(); }
@@ -109,14 +123,15 @@ class StreamReader {
 
   // ---- Feeding: what a protocol does
 
-  /// Adds bytes. Above twice the limit the transport is paused, until a read has brought it down to the limit, or waits.
+  /// Adds bytes. Above twice the limit the transport is paused, until a read has brought it down to
+  /// the limit, or waits.
   ///
   /// Errors    AssertionError "feed_data after feed_eof".
   void feed_data(std::string_view data) const { state_->feed(data); }
   /// The stream ends here. Harmless the second time.
   void feed_eof() const { state_->feed_eof(); }
-  /// Every read fails with `error` from now on, one that waits included; one that has been woken and
-  /// has enough does not.
+  /// Every read fails with `error` from now on, one that waits included; one that has been woken
+  /// and has enough does not.
   ///
   /// Errors    ValueError "invalid exception object" for a null pointer.
   void set_exception(std::exception_ptr error) const { state_->set_exception(std::move(error)); }

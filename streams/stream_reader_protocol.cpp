@@ -8,8 +8,8 @@ namespace {
 
 void report_client_failure(EventLoop& loop, const Transport& transport,
                            const std::exception_ptr& error) {
-  loop.call_exception_handler(
-      ExceptionContext("Unhandled exception in client_connected_cb", error).with("transport", transport.repr()));
+  loop.call_exception_handler(ExceptionContext("Unhandled exception in client_connected_cb", error)
+                                  .with("transport", transport.repr()));
 }
 
 }  // namespace
@@ -38,8 +38,10 @@ void StreamReaderProtocol::start_client(const std::shared_ptr<Transport>& transp
   }
 }
 
-/// What becomes of a client's coroutine. `keep` holds the callable, whose captures the coroutine may use.
-Coro<> StreamReaderProtocol::run_client(Coro<> client, ClientConnected keep, std::shared_ptr<Transport> transport) {
+/// What becomes of a client's coroutine. `keep` holds the callable, whose captures the coroutine
+/// may use.
+Coro<> StreamReaderProtocol::run_client(Coro<> client, ClientConnected keep,
+                                        std::shared_ptr<Transport> transport) {
   const ClientConnected held = std::move(keep);
   try {
     co_await std::move(client);
@@ -58,7 +60,8 @@ Coro<> StreamReaderProtocol::run_client(Coro<> client, ClientConnected keep, std
 // BYTE 4/7: the push side ends here; the pull side begins.
 // Next: ReaderState::feed_borrowed (streams/reader_state.cpp)
 void StreamReaderProtocol::data_received(std::string_view data) {
-  // Bytes in the loop's receive block stay there until this event is drained: the reader may use them in place.
+  // Bytes in the loop's receive block stay there until this event is drained: the reader may use
+  // them in place.
   if (read_block_ != nullptr && read_block_->holds(data.data())) {
     reader_.state().feed_borrowed(data, read_block_);
   } else {

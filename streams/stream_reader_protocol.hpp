@@ -24,9 +24,9 @@ namespace weir {
 /// What is called for every client: a coroutine function, or a plain one that returns nothing.
 ///
 /// Shape     Coro<> serve(StreamReader reader, StreamWriter writer);   or a lambda of that form.
-/// Lifetime  The callable is kept until the last of its coroutines has ended, so a lambda coroutine may use what it
-///           captured. Name such a lambda before the co_await expression that it is passed in: g++ 12 destroys capturing
-///           closures that are written inside one twice.
+/// Lifetime  The callable is kept until the last of its coroutines has ended, so a lambda coroutine
+///           may use what it captured. Name such a lambda before the co_await expression that it is
+///           passed in: g++ 12 destroys capturing closures that are written inside one twice.
 class ClientConnected {
  public:
   ClientConnected() = default;
@@ -34,9 +34,10 @@ class ClientConnected {
     requires(!std::is_same_v<std::remove_cvref_t<F>, ClientConnected> &&
              std::is_invocable_v<std::decay_t<F>&, StreamReader, StreamWriter>)
   ClientConnected(F&& callable)  // NOLINT: implicit, like std::function
-      : call_(std::make_shared<Call>([its = std::forward<F>(callable)](StreamReader r, StreamWriter w) mutable {
-          return call(its, std::move(r), std::move(w));
-        })) {}
+      : call_(std::make_shared<Call>(
+            [its = std::forward<F>(callable)](StreamReader r, StreamWriter w) mutable {
+              return call(its, std::move(r), std::move(w));
+            })) {}
 
   explicit operator bool() const noexcept { return call_ != nullptr; }
   /// The coroutine, or nothing if the callable was a plain function.
@@ -63,15 +64,18 @@ class ClientConnected {
   std::shared_ptr<Call> call_;
 };
 
-/// Turns a transport's callbacks into a reader's bytes: push becomes pull. open_connection() and start_server() make
-/// these; usable by hand with create_connection().
+/// Turns a transport's callbacks into a reader's bytes: push becomes pull. open_connection() and
+/// start_server() make these; usable by hand with create_connection().
 ///
-/// Shape     auto made = co_await create_connection(factory, "127.0.0.1", 8888);   // a factory that makes one
+/// Shape     auto made = co_await create_connection(factory, "127.0.0.1", 8888);   // a factory
+///           that makes one
 ///           StreamWriter writer(made.transport, made.protocol, reader);
-/// Errors    A client callback that throws, coroutine or plain, is reported ("Unhandled exception in
-///           client_connected_cb") and its connection is closed; one that is cancelled only closes it.
+/// Errors    A client callback that throws, coroutine or plain, is reported ("Unhandled exception
+///           in client_connected_cb") and its connection is closed; one that is cancelled only
+///           closes it.
 /// Threads   The loop's thread.
-/// Lifetime  Owns the reader and the client's task. What ended the connection is never reported as "not retrieved".
+/// Lifetime  Owns the reader and the client's task. What ended the connection is never reported as
+///           "not retrieved".
 /// Source    CPython 3.13 streams.py StreamReaderProtocol.
 class StreamReaderProtocol final : public FlowControlMixin,
                                    public std::enable_shared_from_this<StreamReaderProtocol> {
@@ -88,7 +92,8 @@ class StreamReaderProtocol final : public FlowControlMixin,
 
  private:
   void start_client(const std::shared_ptr<Transport>& transport);
-  static Coro<> run_client(Coro<> client, ClientConnected keep, std::shared_ptr<Transport> transport);
+  static Coro<> run_client(Coro<> client, ClientConnected keep,
+                           std::shared_ptr<Transport> transport);
 
   StreamReader reader_;
   ClientConnected client_connected_;

@@ -6,7 +6,8 @@
 namespace weir {
 namespace detail {
 
-WriterState::WriterState(std::shared_ptr<Transport> its_transport, std::shared_ptr<FlowControlMixin> its_protocol,
+WriterState::WriterState(std::shared_ptr<Transport> its_transport,
+                         std::shared_ptr<FlowControlMixin> its_protocol,
                          Ref<ReaderState> its_reader, EventLoop& loop)
     : transport(std::move(its_transport)),
       protocol(std::move(its_protocol)),
@@ -33,13 +34,15 @@ const RunnableKind DrainWait::wake_kind = {
       if (yielded && !wait.cancelled && wait.must_wait()) return wait.join_list();
       wait.task->step();
     },
-    describe_wait};
+    describe_wait,
+};
 
 DrainWait::DrainWait(WriterState& its_writer) noexcept : ListWait(wake_kind), writer(its_writer) {}
 
 void DrainWait::park(PromiseBase& promise) {
   if (writer.transport->is_closing()) {
-    // A loss that is due can happen meanwhile; without this pass, `write, drain` in a loop would never notice it.
+    // A loss that is due can happen meanwhile; without this pass, `write, drain` in a loop would
+    // never notice it.
     yielding = true;
     current_task->future().loop().ready().push(*this);
   } else {
@@ -58,14 +61,16 @@ void DrainWait::join_list() {
 void Drain::await_resume() const {
   if (waited_) {
     wait_.check();
-    if (wait_.listed) return;  // Released: by room in the buffer, or by a clean end. Both are success.
+    if (wait_.listed)
+      return;  // Released: by room in the buffer, or by a clean end. Both are success.
   } else if (writer_.reader && writer_.reader->exception()) {
     writer_.reader->throw_stored();
   }
   if (writer_.protocol->is_lost()) throw ConnectionResetError("Connection lost");
 }
 
-// SEND 1/5: the coroutine writes its answer. Next: SocketTransport::write (net/socket_transport.cpp)
+// SEND 1/5: the coroutine writes its answer. Next: SocketTransport::write
+// (net/socket_transport.cpp)
 void StreamWriter::write(std::string_view data) const { state_->transport->write(data); }
 
 std::string StreamWriter::repr() const {

@@ -23,11 +23,13 @@ namespace weir {
 
 namespace detail {
 
-/// What StreamWriter handles share. The last one gone closes the transport: nobody is left who could.
+/// What StreamWriter handles share. The last one gone closes the transport: nobody is left who
+/// could.
 class WriterState final : public Counted<WriterState> {
  public:
-  WriterState(std::shared_ptr<Transport> its_transport, std::shared_ptr<FlowControlMixin> its_protocol,
-              Ref<ReaderState> its_reader, EventLoop& loop);
+  WriterState(std::shared_ptr<Transport> its_transport,
+              std::shared_ptr<FlowControlMixin> its_protocol, Ref<ReaderState> its_reader,
+              EventLoop& loop);
   void destroy() noexcept;
 
   std::shared_ptr<Transport> transport;
@@ -36,12 +38,15 @@ class WriterState final : public Counted<WriterState> {
   Ref<LoopToken> loop_token;
 };
 
-/// A task in drain(): first one pass if the transport is closing, then as long as writing is paused.
+/// A task in drain(): first one pass if the transport is closing, then as long as writing is
+/// paused.
 struct DrainWait final : ListWait {
   explicit DrainWait(WriterState& its_writer) noexcept;
   void park(PromiseBase& waiter);
   void join_list();
-  bool must_wait() const noexcept { return writer.protocol->writing_paused() && !writer.protocol->is_lost(); }
+  bool must_wait() const noexcept {
+    return writer.protocol->writing_paused() && !writer.protocol->is_lost();
+  }
 
   WriterState& writer;
   bool yielding = false;
@@ -134,36 +139,43 @@ inline WaitClosed::Owning WaitClosed::owning() const { return Owning(writer_); }
 
 /// The writing end of a stream. A handle: copies name the same connection; pass it by value.
 ///
-/// Shape     writer.write("hello\n");  co_await writer.drain();  writer.close();  co_await writer.wait_closed();
-/// Errors    write() and writelines() never fail because the connection is lost: what is written then is dropped.
-///           RuntimeError "Cannot call write() after write_eof()".
+/// Shape     writer.write("hello\n");  co_await writer.drain();  writer.close();  co_await
+///           writer.wait_closed();
+/// Errors    write() and writelines() never fail because the connection is lost: what is written
+///           then is dropped. RuntimeError "Cannot call write() after write_eof()".
 /// Threads   The loop's thread.
-/// Lifetime  Keeps transport, protocol and reader alive. When the last handle goes and nobody has closed, close() is
-///           posted: a client handler that just returns ends its connection.
+/// Lifetime  Keeps transport, protocol and reader alive. When the last handle goes and nobody has
+///           closed, close() is posted: a client handler that just returns ends its connection.
 /// Cost      write() is a compare and a copy; small writes of one event leave in one system call.
 /// Source    CPython 3.13 streams.py StreamWriter.
 class StreamWriter {
  public:
-  /// By hand, after create_connection(). `reader` may be left out: drain() then does not look for its exception.
+  /// By hand, after create_connection(). `reader` may be left out: drain() then does not look for
+  /// its exception.
   StreamWriter(std::shared_ptr<Transport> transport, std::shared_ptr<FlowControlMixin> protocol,
                std::optional<StreamReader> reader = std::nullopt, EventLoop* loop = nullptr)
-      : state_(new detail::WriterState(
-            std::move(transport), std::move(protocol),
-            reader ? detail::Ref<detail::ReaderState>(&reader->state()) : detail::Ref<detail::ReaderState>(),
-            loop != nullptr ? *loop : get_running_loop())) {}
+      : state_(new detail::WriterState(std::move(transport), std::move(protocol),
+                                       reader ? detail::Ref<detail::ReaderState>(&reader->state())
+                                              : detail::Ref<detail::ReaderState>(),
+                                       loop != nullptr ? *loop : get_running_loop())) {}
 
   /// Accepts `data` for sending; never waits. Follow it with drain() when it may be much.
   void write(std::string_view data) const;
   /// write() of all pieces without joining them.
-  void writelines(std::initializer_list<std::string_view> pieces) const { state_->transport->writelines(pieces); }
-  void writelines(std::span<const std::string_view> pieces) const { state_->transport->writelines(pieces); }
+  void writelines(std::initializer_list<std::string_view> pieces) const {
+    state_->transport->writelines(pieces);
+  }
+  void writelines(std::span<const std::string_view> pieces) const {
+    state_->transport->writelines(pieces);
+  }
 
-  /// Waits until the write buffer has fallen to the low-water mark, if it is above the high one; else does not wait, and
-  /// does not give up a pass.
+  /// Waits until the write buffer has fallen to the low-water mark, if it is above the high one;
+  /// else does not wait, and does not give up a pass.
   ///
-  /// Errors    The reader's stored exception. ConnectionResetError "Connection lost" once the connection is gone.
-  ///           CancelledError.
-  /// Shape     When the transport is closing it gives up one pass first, so that a loss that is due is seen.
+  /// Errors    The reader's stored exception. ConnectionResetError "Connection lost" once the
+  ///           connection is gone. CancelledError.
+  /// Shape     When the transport is closing it gives up one pass first, so that a loss that is due
+  ///           is seen.
   Drain drain() const noexcept { return Drain(*state_); }
 
   /// Ends the sending side when everything is sent; reading goes on.
@@ -179,7 +191,9 @@ class StreamWriter {
   WaitClosed wait_closed() const noexcept { return WaitClosed(*state_); }
 
   const std::shared_ptr<Transport>& transport() const noexcept { return state_->transport; }
-  ExtraInfo get_extra_info(std::string_view name) const { return state_->transport->get_extra_info(name); }
+  ExtraInfo get_extra_info(std::string_view name) const {
+    return state_->transport->get_extra_info(name);
+  }
   /// <StreamWriter transport=… reader=…>
   std::string repr() const;
 

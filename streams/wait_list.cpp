@@ -6,21 +6,25 @@
 namespace weir::detail {
 
 const RunnableKind ListWait::wake_kind = {
-    [](Runnable& runnable) { static_cast<ListWait&>(runnable).task->step(); }, describe_wait};
+    [](Runnable& runnable) { static_cast<ListWait&>(runnable).task->step(); },
+    describe_wait,
+};
 
 const Parked::Kind ListWait::parked_kind = {
     [](Parked& parked, const std::string&) {
       auto& wait = static_cast<ListWait&>(parked);
       if (wait.cancelled) return false;
       wait.cancelled = true;
-      if (wait.position == 0) wait.wake(nullptr);  // Else it is woken already, and hears of it then.
+      if (wait.position == 0)
+        wait.wake(nullptr);  // Else it is woken already, and hears of it then.
       return true;
     },
     [](Parked& parked) noexcept {
       auto& wait = static_cast<ListWait&>(parked);
       wait.unlink();
       if (wait.position != 0) wait.loop().ready().remove(wait);
-    }};
+    },
+};
 
 std::string ListWait::describe_wait(const Runnable& runnable) {
   return static_cast<const ListWait&>(runnable).task->describe_task();

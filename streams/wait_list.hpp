@@ -11,8 +11,8 @@
 
 namespace weir::detail {
 
-/// One of many tasks that wait for the same thing; the node lives in the coroutine's frame. Cancelling one leaves the
-/// others alone.
+/// One of many tasks that wait for the same thing; the node lives in the coroutine's frame.
+/// Cancelling one leaves the others alone.
 struct ListWait : ListLink, Runnable, Parked {
   ListWait() noexcept : ListWait(wake_kind) {}
   ListWait(const ListWait&) = delete;
@@ -32,7 +32,8 @@ struct ListWait : ListLink, Runnable, Parked {
   std::exception_ptr error;
 
  protected:
-  explicit ListWait(const RunnableKind& its_kind) noexcept : Runnable(its_kind), Parked(parked_kind) {}
+  explicit ListWait(const RunnableKind& its_kind) noexcept
+      : Runnable(its_kind), Parked(parked_kind) {}
   static std::string describe_wait(const Runnable& runnable);
 
  private:

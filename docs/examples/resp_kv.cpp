@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A key-value server that redis-cli and redis-benchmark take for Redis: ./resp_kv [--port PORT]
-// Read it from the end: main() and serve(), a client's life in serve_client(), how its requests
-// arrive in read_request(). The commands know nothing of networks, and the store needs no lock: all
-// clients share one thread, and nobody else runs between two co_awaits.
+// Read it from the end: main() and serve(), a client's life in serve_client(), its requests in
+// read_request(): "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n" or "GET k\r\n". The commands know no network, and the
+// store needs no lock: clients share one thread, and nobody else runs between two co_awaits.
 #include <signal.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ using ErrorReply = weir::ValueError;  // What a client reads instead of a reply.
 long long integer_in(std::string_view text, long long least = LLONG_MIN, long long most = LLONG_MAX,
                      const char* complaint = "value is not an integer or out of range") {
   long long value = 0;
-  std::from_chars(text.begin(), text.end(), value);
+  std::from_chars(text.data(), text.data() + text.size(), value);
   const bool good = std::to_string(value) == text && least <= value && value <= most;
   return good ? value : throw ErrorReply(complaint);
 }
@@ -119,7 +119,7 @@ std::string bulk(std::string_view text) { return number(text.size(), '$').append
 std::string bulk_or_null(const std::string* text) { return text != nullptr ? bulk(*text) : null; }
 std::string error(std::string text) {  // Line ends in it are the client's own.
   std::ranges::replace_if(text, [](char c) { return c == '\r' || c == '\n'; }, ' ');
-  return (text[0] == '-' ? "" : "-ERR ") + text + "\r\n";
+  return (text[0] == '-' ? "" : "-ERR ") + text + "\r\n";  // WRONGTYPE brings its own code.
 }
 bool same(std::string_view word, std::string_view name) {
   const auto lower = [](char c) { return std::tolower(c & 0xff); };
@@ -141,7 +141,7 @@ std::string answer_simple(Store& s, Args& a) {
     const bool ex = a.size() == 5 && same(a[3], "ex"), px = a.size() == 5 && same(a[3], "px");
     if (a.size() != 3 && !ex && !px) return error("syntax error");
     const long long ms = ex ? 1000 : 1, time = ex || px ? integer_in(a[4]) : 1;
-    if (time < 1 || time > LLONG_MAX / ms) return error("invalid expire time in 'set' command");
+    if (time < 1 || time >= LLONG_MAX / ms) return error("invalid expire time in 'set' command");
     s.set(a[1], a[2]);
     if (ex || px) s.expire(a[1], std::chrono::milliseconds(time * ms));
     return ok;
@@ -171,7 +171,7 @@ std::string answer_simple(Store& s, Args& a) {
   }
   if (is(a, "expire", 3, 3)) {
     const long long time = integer_in(a[2]), most = LLONG_MAX / 1000;
-    if (time > most || time < -most) return error("invalid expire time in 'expire' command");
+    if (time >= most || time < -most) return error("invalid expire time in 'expire' command");
     if (time <= 0 || !s.values.contains(a[1])) return number(s.erase(a[1]));
     s.expire(a[1], std::chrono::seconds(time));
     return number(1);
@@ -194,7 +194,7 @@ std::string answer_simple(Store& s, Args& a) {
     if (a.size() == 2) return error("wrong number of arguments for 'config|get' command");
     const bool save = same(a[2], "save");
     if (!save && !same(a[2], "appendonly")) return number(0, '*');
-    return number(2, '*') + bulk(save ? "save" : "appendonly") + bulk(save ? "" : "no");
+    return number(2, '*') + bulk(a[2]) + bulk(save ? "" : "no");
   }
   return "";
 }

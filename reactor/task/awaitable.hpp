@@ -32,8 +32,9 @@ template <class A>
   requires requires(const A& a) { []<class T>(const Future<T>&) {}(a); }
 inline constexpr bool is_future<A> = true;
 
-/// The form of an awaitable that keeps alive what it waits for. The awaitables of streams are {reader, n}, a raw
-/// pointer; kept for later, in a task or behind a time-out, they need the reader to stay.
+/// The form of an awaitable that keeps alive what it waits for. The awaitables of streams are
+/// {reader, n}, a raw pointer; kept for later, in a task or behind a time-out, they need the reader
+/// to stay.
 template <class A>
 auto owning(A awaitable) {
   if constexpr (requires { awaitable.owning(); }) {

@@ -59,10 +59,12 @@ struct CoroPromise<void> : PromiseBase {
 
 }  // namespace detail
 
-/// A lazy coroutine, as Python's `async def` makes one: nothing runs until it is awaited, or given to create_task().
+/// A lazy coroutine, as Python's `async def` makes one: nothing runs until it is awaited, or given
+/// to create_task().
 ///
 /// Shape     Coro<int> f(StreamReader reader) { … co_return 1; }   int n = co_await f(reader);
-///           Parameters are taken by value: they live in the frame. Coro<> returns nothing. T is an object type.
+///           Parameters are taken by value: they live in the frame. Coro<> returns nothing. T is an
+///           object type.
 /// Errors    co_await rethrows what the body threw. RuntimeError "cannot reuse already awaited
 ///           coroutine", "coroutine is being awaited already".
 ///           Calling the coroutine throws RuntimeError where the compiler would drop its body.
@@ -70,13 +72,16 @@ struct CoroPromise<void> : PromiseBase {
 ///           and has a co_await in a condition; declare one, or put the declaration into the
 ///           condition: while (auto line = co_await reader.next_line()).
 /// Threads   The loop's thread. Awaited by coroutines of this type only.
-/// Lifetime  Move-only; owns its frame. Destroyed before it has finished, it takes what it awaits with it.
-/// Cost      One frame from the pool. Awaiting it is a call, no pass of the loop: 32 deep on the stack, further calls
-///           through the task's trampoline, so recursion of any depth uses a bounded stack.
+/// Lifetime  Move-only; owns its frame. Destroyed before it has finished, it takes what it awaits
+///           with it.
+/// Cost      One frame from the pool. Awaiting it is a call, no pass of the loop: 32 deep on the
+///           stack, further calls through the task's trampoline, so recursion of any depth uses a
+///           bounded stack.
 /// Source    CPython coroutines; design in docs/adr/0008-trampoline.md.
 template <class T = void>
 class [[nodiscard]] Coro : private detail::CoroOwner {
-  static_assert(std::is_void_v<T> || std::is_object_v<T>, "a Coro returns a value: return a pointer, not a reference");
+  static_assert(std::is_void_v<T> || std::is_object_v<T>,
+                "a Coro returns a value: return a pointer, not a reference");
 
  public:
   using promise_type = detail::CoroPromise<T>;
@@ -131,7 +136,8 @@ class [[nodiscard]] Coro : private detail::CoroOwner {
 
 namespace detail {
 
-/// What tasks may do with a Coro: look at its promise, and destroy its frame before the Coro itself goes.
+/// What tasks may do with a Coro: look at its promise, and destroy its frame before the Coro itself
+/// goes.
 class CoroAccess {
  public:
   /// Null if it was moved from.

@@ -39,7 +39,8 @@ const RunnableKind done_callback_kind = {
       const auto& waiter = static_cast<const FutureWaiter&>(runnable);
       return "<done callback of " + waiter.future->describe() + ">";
     },
-    [](Runnable& runnable) { finish(node_of(runnable)); }};
+    [](Runnable& runnable) { finish(node_of(runnable)); },
+};
 
 FutureWait& wait_of(Parked& parked) { return static_cast<FutureWait&>(parked); }
 
@@ -50,7 +51,8 @@ const RunnableKind wake_kind = {
     [](const Runnable& runnable) {
       return static_cast<const FutureWait&>(static_cast<const FutureWaiter&>(runnable))
           .task->describe_task();
-    }};
+    },
+};
 
 /// Stops waiting, and wakes the task. False if it is woken already.
 bool leave_future(Parked& parked, const std::string&) {
@@ -78,8 +80,10 @@ void forget_wait(Parked& parked) noexcept {
 }
 
 const Parked::Kind cancelling_kind = {
-    cancel_future, forget_wait,
-    [](Parked& parked) noexcept { return wait_of(parked).future->task(); }};
+    cancel_future,
+    forget_wait,
+    [](Parked& parked) noexcept { return wait_of(parked).future->task(); },
+};
 const Parked::Kind leaving_kind = {leave_future, forget_wait};
 
 }  // namespace

@@ -57,7 +57,10 @@ struct FutureState : FutureBase {
 template <class T>
 struct PlainFutureState final : FutureState<T> {
   static constexpr FutureKind future_kind = {
-      "Future", cancel_plain_future, [](FutureBase& base) noexcept { delete static_cast<PlainFutureState*>(&base); }};
+      "Future",
+      cancel_plain_future,
+      [](FutureBase& base) noexcept { delete static_cast<PlainFutureState*>(&base); },
+  };
   explicit PlainFutureState(EventLoop& loop) : FutureState<T>(loop, future_kind) {}
 };
 
@@ -76,7 +79,8 @@ struct FutureWait final : FutureWaiter, Parked {
   /// What cancelling the waiting task does to the future.
   enum class OnCancel { cancel_future, leave_future };
 
-  explicit FutureWait(FutureBase& its_future, OnCancel on_cancel = OnCancel::cancel_future) noexcept;
+  explicit FutureWait(FutureBase& its_future,
+                      OnCancel on_cancel = OnCancel::cancel_future) noexcept;
   void park(PromiseBase& waiter);
   /// Throws CancelledError if the wait was cancelled, unless the future was and will throw its own.
   void check() const;
@@ -122,26 +126,33 @@ class DoneCallback {
 /// A result that will be there later. A handle: copies name the same future.
 ///
 /// Shape     Future<int> f = loop.create_future<int>();  f.set_result(1);  int n = co_await f;
-/// Errors    result()       InvalidStateError "Result is not set.", what set_exception() was given, CancelledError.
-///           set_…()        InvalidStateError "invalid state" unless pending; RuntimeError on a task.
-///           set_exception  ValueError "invalid exception object" for a null pointer.
-///           co_await       as result(); RuntimeError when the future belongs to another loop.
+/// Errors    result()       InvalidStateError "Result is not set."; what set_exception() was given;
+///                          CancelledError.
+///           set_…()        InvalidStateError "invalid state" unless pending; RuntimeError on a
+///           task set_exception  ValueError "invalid exception object" for a null pointer. co_await
+///           as result(); RuntimeError when the future belongs to another loop.
 /// Threads   The loop's thread.
-/// Lifetime  Counted. An exception that nobody fetched goes to the loop's exception handler when the last handle does.
-/// Cost      One allocation. Awaiting a done future does not suspend; completion resumes the awaiting task in a later
-///           pass, never inline.
+/// Lifetime  Counted. An exception that nobody fetched goes to the loop's exception handler when
+///           the last handle does.
+/// Cost      One allocation. Awaiting a done future does not suspend; completion resumes the
+///           awaiting task in a later pass, never inline.
 /// Source    CPython futures.py Future.
 template <class T = void>
 class Future {
  public:
-  explicit Future(EventLoop& loop) : Future(new detail::PlainFutureState<T>(loop)) { loop.check_closed(); }
+  explicit Future(EventLoop& loop) : Future(new detail::PlainFutureState<T>(loop)) {
+    loop.check_closed();
+  }
   explicit Future(detail::FutureState<T>* state) noexcept : state_(state) {}
 
   bool done() const noexcept { return state_->done(); }
-  bool cancelled() const noexcept { return state_->status == detail::FutureBase::Status::cancelled; }
+  bool cancelled() const noexcept {
+    return state_->status == detail::FutureBase::Status::cancelled;
+  }
 
   /// The value. Awaiting is what coroutines do; this is for callbacks and tests.
-  auto result() const -> std::conditional_t<std::is_void_v<T>, void, std::add_lvalue_reference_t<const T>> {
+  auto result() const
+      -> std::conditional_t<std::is_void_v<T>, void, std::add_lvalue_reference_t<const T>> {
     state_->checked_value();
     if constexpr (!std::is_void_v<T>) return *state_->value;
   }
@@ -167,14 +178,18 @@ class Future {
     set_exception(std::make_exception_ptr(std::forward<E>(error)));
   }
 
-  /// Asks for cancellation; false when already done. A task hears of it at its next step (task.hpp).
+  /// Asks for cancellation; false when already done. A task hears of it at its next step
+  /// (task.hpp).
   bool cancel(const std::string& message = {}) const { return state_->cancel(message); }
 
-  /// Calls `callback(future)` through call_soon() when the future is done; at once scheduled if it is.
+  /// Calls `callback(future)` through call_soon() when the future is done; at once scheduled if it
+  /// is.
   template <std::invocable<Future> F>
   DoneCallback add_done_callback(F callback) const {
     auto* node = new detail::DoneCallbackNode(
-        *state_, Callback([callback = std::move(callback), state = state_.get()]() mutable { callback(Future(state)); }));
+        *state_, Callback([callback = std::move(callback), state = state_.get()]() mutable {
+          callback(Future(state));
+        }));
     const DoneCallback token(node);
     state_->add_waiter(*node);
     node->add_ref();  // The future's list's, or the ready queue's.

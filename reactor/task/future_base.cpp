@@ -93,6 +93,8 @@ std::string FutureBase::describe() const {
   return text + ">";
 }
 
-bool cancel_plain_future(FutureBase& future, const std::string& message) { return future.settle_cancelled(message); }
+bool cancel_plain_future(FutureBase& future, const std::string& message) {
+  return future.settle_cancelled(message);
+}
 
 }  // namespace weir::detail

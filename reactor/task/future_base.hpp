@@ -37,7 +37,8 @@ struct FutureKind {
   std::string (*attributes)(const FutureBase&) = nullptr;
 };
 
-/// The state behind Future<T> and Task<T> that does not depend on T: pending → finished | cancelled, one way.
+/// The state behind Future<T> and Task<T> that does not depend on T: pending → finished |
+/// cancelled, one way.
 ///
 /// Threads   The loop's thread.
 /// Lifetime  Counted. When the last reference goes, an exception that nobody fetched is reported,

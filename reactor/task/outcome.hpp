@@ -18,18 +18,20 @@ template <class T>
 using Stored = std::conditional_t<std::is_void_v<T>, Nothing, T>;
 }  // namespace detail
 
-/// What an operation came to: a value, or the exception that it threw. outcome() in recovery.hpp makes one; futures
-/// and coroutines keep their results in it.
+/// What an operation came to: a value, or the exception that it threw. outcome() in recovery.hpp
+/// makes one; futures and coroutines keep their results in it.
 ///
 /// Shape     Outcome<std::string> line = co_await outcome(reader.readline());
 ///           if (line.failed_with<LimitOverrunError>()) …; else use(line.value());
-/// Errors    value() rethrows the exception; with neither value nor exception it throws InvalidStateError.
-///           Cancellation is an exception like any other here: a path that does not handle it must reach value().
+/// Errors    value() rethrows the exception; with neither value nor exception it throws
+///           InvalidStateError. Cancellation is an exception like any other here: a path that does
+///           not handle it must reach value().
 template <class T = void>
 class [[nodiscard]] Outcome {
  public:
   Outcome() = default;
-  // Declared, so that this is no aggregate: g++ 12 destroys temporaries of aggregates twice in co_await expressions.
+  // Declared, so that this is no aggregate: g++ 12 destroys temporaries of aggregates twice in
+  // co_await expressions.
   Outcome(Outcome&&) = default;
   Outcome(const Outcome&) = default;
   Outcome& operator=(Outcome&&) = default;

@@ -34,15 +34,16 @@ struct PromiseBase {
   PromiseBase& operator=(const PromiseBase&) = delete;
 
   std::coroutine_handle<> self;
-  PromiseBase* parent = nullptr;  // The coroutine that awaits this one; null for a task's outermost.
-  CoroOwner* owner = nullptr;   // The object whose destructor would destroy the frame.
-  bool started = false;         // Awaited, or given to a task.
-  bool finished = false;        // At the final suspension point; done() is true at co_return already.
-  bool started_inline = false;  // Its parent's await_suspend is still on the stack.
+  PromiseBase* parent = nullptr;  // Who awaits this one; null for a task's outermost.
+  CoroOwner* owner = nullptr;     // The object whose destructor would destroy the frame.
+  bool started = false;           // Awaited, or given to a task.
+  bool finished = false;          // At the final suspension point; done() is true at co_return.
+  bool started_inline = false;    // Its parent's await_suspend is still on the stack.
 
   /// Whoever starts it says so first; nobody can a second time.
   static void claim(PromiseBase* promise) {
-    if (promise == nullptr || promise->started) [[unlikely]] throw_already_awaited(promise);
+    if (promise == nullptr || promise->started) [[unlikely]]
+      throw_already_awaited(promise);
     promise->started = true;
   }
 
@@ -52,9 +53,11 @@ struct PromiseBase {
   /// the frame: never inside another live one, and always at the start of its own. What comes
   /// between the two, copying the parameters, may make other frames; then there is no check.
   void found_at(std::coroutine_handle<> handle) {
-    const auto memory = reinterpret_cast<std::uintptr_t>(std::exchange(frame_in_the_making, nullptr));
+    const auto memory =
+        reinterpret_cast<std::uintptr_t>(std::exchange(frame_in_the_making, nullptr));
     const auto address = reinterpret_cast<std::uintptr_t>(handle.address());
-    if (address > memory && address - memory < sizeof(PromiseBase)) [[unlikely]] throw_dropped_body();
+    if (address > memory && address - memory < sizeof(PromiseBase)) [[unlikely]]
+      throw_dropped_body();
     self = handle;
   }
 
@@ -72,8 +75,9 @@ struct CoroOwner {
 template <class P>
 concept WeirPromise = std::derived_from<P, PromiseBase>;
 
-/// What a task is parked on: one cancellable thing, in the awaitable (which lives in the coroutine's frame) or in what
-/// it waits for. Cancelling a task at any depth of coroutines goes straight here.
+/// What a task is parked on: one cancellable thing, in the awaitable (which lives in the
+/// coroutine's frame) or in what it waits for. Cancelling a task at any depth of coroutines goes
+/// straight here.
 struct Parked {
   /// What differs by the thing that is waited for.
   struct Kind {

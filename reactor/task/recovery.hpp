@@ -12,8 +12,8 @@
 
 namespace weir {
 
-// C++ cannot co_await in a catch block. These two take the place of Python's `try: … except: await …` and
-// `try: … finally: await …`.
+// C++ cannot co_await in a catch block. These two take the place of Python's
+// `try: … except: await …` and `try: … finally: await …`.
 
 namespace detail {
 
@@ -61,14 +61,16 @@ auto outcome(A awaitable) {
   return detail::await_outcome(detail::owning(std::move(awaitable)));
 }
 
-/// Awaits `awaitable`, then `cleanup` whatever came of it, then returns or rethrows what came of it.
+/// Awaits `awaitable`, then `cleanup` whatever came of it, then returns or rethrows what came of
+/// it.
 ///
 /// Shape     co_await finally_(serve(reader, writer), say_goodbye(writer));
 /// Errors    What the first one threw. If the cleanup throws, that instead, as in Python.
 /// Cost      Two frames from the pool.
 template <detail::Awaitable A, detail::Awaitable Cleanup>
 auto finally_(A awaitable, Cleanup cleanup) {
-  return detail::await_finally(detail::owning(std::move(awaitable)), detail::owning(std::move(cleanup)));
+  return detail::await_finally(detail::owning(std::move(awaitable)),
+                               detail::owning(std::move(cleanup)));
 }
 
 }  // namespace weir

@@ -27,7 +27,8 @@ struct JobLink {
   std::atomic<bool> cancelled = false;
 };
 
-/// The loop's side of a job that runs on a thread: the future, which never leaves the loop's thread.
+/// The loop's side of a job that runs on a thread: the future, which never leaves the loop's
+/// thread.
 template <class T>
 struct JobReceiver final : Owned {
   static const Owned::Kind owned_kind;
@@ -60,7 +61,8 @@ struct JobReceiver final : Owned {
 template <class T>
 inline const Owned::Kind JobReceiver<T>::owned_kind = {
     [](Owned& owned) { static_cast<JobReceiver&>(owned).future.cancel(); },
-    [](Owned& owned) { delete static_cast<JobReceiver*>(&owned); }};
+    [](Owned& owned) { delete static_cast<JobReceiver*>(&owned); },
+};
 
 /// The thread's side: what to run, and what came of it. Travels to the thread and back, so that
 /// what the function holds is destroyed on the loop's thread, where it was made.

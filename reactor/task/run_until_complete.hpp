@@ -40,7 +40,8 @@ inline const RunnableKind StopWhenDone::stop_kind = {
       auto& self = static_cast<StopWhenDone&>(static_cast<FutureWaiter&>(runnable));
       if (--self.left_ == 0) self.loop_.stop();
     },
-    [](const Runnable&) { return std::string("<end of a run>"); }};
+    [](const Runnable&) { return std::string("<end of a run>"); },
+};
 
 /// What run_forever() would refuse is refused before a coroutine becomes a task, which would run
 /// later, unobserved.

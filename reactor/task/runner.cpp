@@ -10,7 +10,7 @@ namespace weir::detail {
 namespace {
 
 bool is_default(Kernel& kernel, int signal_number) {
-  struct sigaction now {};
+  struct sigaction now{};
   if (kernel.signal_action(signal_number, nullptr, &now) != 0) return false;
   return (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
 }

@@ -17,7 +17,8 @@ namespace weir {
 namespace detail {
 
 /// The first SIGINT cancels the main task; the second one finds the default disposition, and kills.
-/// Only while SIGINT has that disposition: a program's own handler, or its wish to ignore it, stays.
+/// Only while SIGINT has that disposition: a program's own handler, or its wish to ignore it,
+/// stays.
 class InterruptScope {
  public:
   InterruptScope(EventLoop& loop, TaskBase& main);
@@ -32,8 +33,9 @@ class InterruptScope {
   bool interrupted_ = false;
 };
 
-/// Cancels every task of the loop, runs until they have ended, reports those that failed, and closes
-/// the loop. The loop is closed also when this throws: KeyboardInterrupt out of a task, OSError.
+/// Cancels every task of the loop, runs until they have ended, reports those that failed, and
+/// closes the loop. The loop is closed also when this throws: KeyboardInterrupt out of a task,
+/// OSError.
 void shut_down(EventLoop& loop);
 /// RuntimeError if a loop runs on this thread.
 void refuse_inside_a_loop();
@@ -66,13 +68,14 @@ RunResult<T> run_main(EventLoop& loop, Coro<T> main) {
 
 }  // namespace detail
 
-/// Runs a program: makes a loop, runs `main` on it to the end, cancels what is left, and closes the loop.
+/// Runs a program: makes a loop, runs `main` on it to the end, cancels what is left, and closes the
+/// loop.
 ///
 /// Shape     int main() { return weir::run(serve()); }
 ///           A Coro<int> gives its value, a Coro<> gives 0, others give their value.
 /// Errors    Rethrows what `main` threw; if nothing, what running the leftovers to their end threw:
-///           KeyboardInterrupt, OSError. RuntimeError "asyncio.run() cannot be called from a running
-///           event loop".
+///           KeyboardInterrupt, OSError. RuntimeError "asyncio.run() cannot be called from a
+///           running event loop".
 ///           The first SIGINT cancels `main`; if it then ends cancelled, run returns 130 (for other
 ///           types it throws KeyboardInterrupt). A second SIGINT kills the process. SIGINT is left
 ///           alone if the program handles or ignores it.

@@ -10,8 +10,10 @@ EventLoop& loop_of(const SleepWait& wait) { return wait.task->future().loop(); }
 const RunnableKind wake_kind = {
     [](Runnable& runnable) { static_cast<SleepWait&>(static_cast<Timer&>(runnable)).task->step(); },
     [](const Runnable& runnable) {
-      return static_cast<const SleepWait&>(static_cast<const Timer&>(runnable)).task->describe_task();
-    }};
+      return static_cast<const SleepWait&>(static_cast<const Timer&>(runnable))
+          .task->describe_task();
+    },
+};
 
 const Parked::Kind wait_kind = {
     [](Parked& parked, const std::string&) {
@@ -26,7 +28,8 @@ const Parked::Kind wait_kind = {
       SleepWait& wait = wait_of(parked);
       if (wait.armed()) loop_of(wait).timers().remove(wait);
       if (wait.position != 0) loop_of(wait).ready().remove(wait);
-    }};
+    },
+};
 
 }  // namespace
 

@@ -26,9 +26,8 @@ struct TaskState final : FutureState<T>, TaskBase {
       },
       [](FutureBase& base) noexcept { delete static_cast<TaskState*>(&base); },
       [](FutureBase& base) noexcept -> TaskBase* { return static_cast<TaskState*>(&base); },
-      [](const FutureBase& base) {
-        return static_cast<const TaskState&>(base).name_attribute();
-      }};
+      [](const FutureBase& base) { return static_cast<const TaskState&>(base).name_attribute(); },
+  };
 
   TaskState(EventLoop& loop, Coro<T> its_coro, std::string its_name)
       : FutureState<T>(loop, future_kind),
@@ -66,7 +65,9 @@ struct TaskState final : FutureState<T>, TaskBase {
     return nullptr;
   }
   static constexpr TaskBase::TaskKind task_kind = {
-      finish, [](TaskBase& base) noexcept { CoroAccess::destroy(static_cast<TaskState&>(base).coro); }};
+      finish,
+      [](TaskBase& base) noexcept { CoroAccess::destroy(static_cast<TaskState&>(base).coro); },
+  };
 };
 
 }  // namespace detail
@@ -76,9 +77,10 @@ struct TaskState final : FutureState<T>, TaskBase {
 /// Shape     Task<int> task = loop.create_task(f(1));   int n = co_await task;   task.cancel();
 /// Errors    As Future's. Awaiting oneself: RuntimeError "Task cannot await on itself: …".
 /// Threads   The loop's thread.
-/// Lifetime  Dropping the handle detaches: the loop keeps the task until it is done. An exception that nobody fetches is
-///           reported; so is a task that is still pending when the loop is closed. The coroutine's frame is destroyed
-///           when it completes, the result when the last handle goes.
+/// Lifetime  Dropping the handle detaches: the loop keeps the task until it is done. An exception
+///           that nobody fetches is reported; so is a task that is still pending when the loop is
+///           closed. The coroutine's frame is destroyed when it completes, the result when the last
+///           handle goes.
 /// Cost      One allocation and the coroutine's frame. A step is one entry of the ready queue.
 /// Source    CPython 3.13 tasks.py Task.
 template <class T = void>
@@ -86,14 +88,16 @@ class Task : public Future<T> {
  public:
   explicit Task(detail::TaskState<T>* state) noexcept : Future<T>(state) {}
 
-  /// Throws CancelledError(message) into the coroutine at the await where it is parked, whatever the depth; a task that
-  /// has not started never does. Counted: see uncancel(). False when already done. Hidden detail of asyncio kept: when
-  /// it awaits another task, that one is cancelled, and this one hears of it when that one ends.
+  /// Throws CancelledError(message) into the coroutine at the await where it is parked, whatever
+  /// the depth; a task that has not started never does. Counted: see uncancel(). False when already
+  /// done. Hidden detail of asyncio kept: when it awaits another task, that one is cancelled, and
+  /// this one hears of it when that one ends.
   using Future<T>::cancel;
 
   /// Requests of cancellation that nobody has taken back.
   std::uint32_t cancelling() const noexcept { return task().cancelling(); }
-  /// Takes one back; at zero, a cancellation that has not struck yet never does. Returns how many are left.
+  /// Takes one back; at zero, a cancellation that has not struck yet never does. Returns how many
+  /// are left.
   std::uint32_t uncancel() const noexcept { return task().uncancel(); }
 
   /// "Task-1" and so on unless it was given one.
@@ -101,15 +105,18 @@ class Task : public Future<T> {
   void set_name(std::string name) const { task().set_name(std::move(name)); }
 
  private:
-  detail::TaskState<T>& task() const noexcept { return static_cast<detail::TaskState<T>&>(this->state()); }
+  detail::TaskState<T>& task() const noexcept {
+    return static_cast<detail::TaskState<T>&>(this->state());
+  }
 };
 
 template <class Awaitable>
 auto EventLoop::create_task(Awaitable awaitable, std::string name) {
   static_assert(detail::Awaitable<Awaitable>,
-                "create_task() takes a coroutine object, a future or another weir awaitable. Given a function or a "
-                "lambda, call it: create_task(f(arguments)). A lambda that captures must not itself be a coroutine: "
-                "its captures die with the closure; pass what it needs as parameters, which the frame keeps.");
+                "create_task() takes a coroutine object, a future or another weir awaitable. Given "
+                "a function or a lambda, call it: create_task(f(arguments)). A lambda that "
+                "captures must not itself be a coroutine: its captures die with the closure; pass "
+                "what it needs as parameters, which the frame keeps.");
   check_closed();
   auto coro = detail::as_coro(std::move(awaitable));
   detail::PromiseBase::claim(detail::CoroAccess::promise(coro));

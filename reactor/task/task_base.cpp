@@ -14,10 +14,13 @@ std::atomic<std::uint64_t> next_task_number = 1;
 TaskBase& task_of(Runnable& runnable) { return static_cast<TaskBase&>(runnable); }
 const RunnableKind step_kind = {
     [](Runnable& runnable) { task_of(runnable).step(); },
-    [](const Runnable& runnable) { return static_cast<const TaskBase&>(runnable).describe_task(); }};
+    [](const Runnable& runnable) { return static_cast<const TaskBase&>(runnable).describe_task(); },
+};
 
-const Owned::Kind owned_kind = {[](Owned& owned) { static_cast<TaskBase&>(owned).request_cancel({}); },
-                                [](Owned& owned) { static_cast<TaskBase&>(owned).abandon(); }};
+const Owned::Kind owned_kind = {
+    [](Owned& owned) { static_cast<TaskBase&>(owned).request_cancel({}); },
+    [](Owned& owned) { static_cast<TaskBase&>(owned).abandon(); },
+};
 
 }  // namespace
 
@@ -63,7 +66,8 @@ void TaskBase::step() {
   }
   run_trampoline();
   if (outermost_->finished) return complete();
-  if (parked_ == nullptr) [[unlikely]] report_bad_yield();
+  if (parked_ == nullptr) [[unlikely]]
+    report_bad_yield();
 }
 
 void TaskBase::report_bad_yield() {
@@ -74,8 +78,8 @@ void TaskBase::report_bad_yield() {
           .with("task", describe_task()));
 }
 
-/// Resumes one coroutine after the other, each from this same stack frame: neither a long chain of awaits nor a deep
-/// one grows the stack, whether the compiler makes tail calls or not.
+/// Resumes one coroutine after the other, each from this same stack frame: neither a long chain of
+/// awaits nor a deep one grows the stack, whether the compiler makes tail calls or not.
 void TaskBase::run_trampoline() {
   TaskBase* outer = std::exchange(current_task, this);
   while (PromiseBase* promise = std::exchange(next_, nullptr)) {
@@ -89,7 +93,8 @@ void TaskBase::complete() {
   const Ref<FutureBase> keep(&future_);
   future_.release();  // The loop's reference.
   outermost_ = nullptr;
-  // Still set: it asked for its own cancellation and returned without another await. asyncio ends it cancelled.
+  // Still set: it asked for its own cancellation and returned without another await. asyncio ends
+  // it cancelled.
   task_kind_->finish(*this, std::exchange(must_cancel_, false));
 }
 
@@ -124,7 +129,8 @@ bool TaskBase::request_cancel(const std::string& message) {
 
 /// The task that is to be cancelled in this one's place, or null.
 TaskBase* TaskBase::awaited_task() const noexcept {
-  if (parked_ == nullptr || parked_->cancelled || parked_->kind->awaited_task == nullptr) return nullptr;
+  if (parked_ == nullptr || parked_->cancelled || parked_->kind->awaited_task == nullptr)
+    return nullptr;
   TaskBase* awaited = parked_->kind->awaited_task(*parked_);
   return awaited != nullptr && !awaited->future_.done() ? awaited : nullptr;
 }
@@ -146,8 +152,9 @@ std::uint32_t TaskBase::uncancel() noexcept {
 }
 
 void TaskBase::destroy_frames() noexcept {
-  // Innermost first, as an exception would unwind them; one after the other, so that a chain of any depth needs no
-  // stack. Each frame's owner stands in the next one out, and must not destroy it again.
+  // Innermost first, as an exception would unwind them; one after the other, so that a chain of any
+  // depth needs no stack. Each frame's owner stands in the next one out, and must not destroy it
+  // again.
   PromiseBase* at = parked_ != nullptr ? parked_->waiter : next_ != nullptr ? next_ : outermost_;
   parked_ = nullptr;
   next_ = nullptr;

@@ -14,17 +14,19 @@
 
 namespace weir::detail {
 
-/// How deep coroutines may start each other on the real stack; deeper ones go through the trampoline.
+/// How deep coroutines may start each other on the real stack; deeper ones go through the
+/// trampoline.
 inline constexpr int max_inline_depth = 32;
 
-/// The part of a task that does not depend on its type: a trampoline that drives a chain of coroutines, and the
-/// counted cancellation of asyncio.
+/// The part of a task that does not depend on its type: a trampoline that drives a chain of
+/// coroutines, and the counted cancellation of asyncio.
 ///
-/// Lifetime  One object with its FutureBase. The loop holds a reference until the task is done; the frames go when the
-///           coroutine completes.
+/// Lifetime  One object with its FutureBase. The loop holds a reference until the task is done; the
+///           frames go when the coroutine completes.
 class TaskBase : public Owned, public Runnable {
  public:
-  /// What differs by type: finish() moves the result out of the coroutine and settles; drop() destroys its frame.
+  /// What differs by type: finish() moves the result out of the coroutine and settles; drop()
+  /// destroys its frame.
   struct TaskKind {
     void (*finish)(TaskBase&, bool cancelled_itself);
     void (*drop)(TaskBase&) noexcept;
@@ -59,7 +61,8 @@ class TaskBase : public Owned, public Runnable {
   }
   /// The trampoline resumes `promise` next; null ends the step.
   void resume_next(PromiseBase* promise) noexcept { next_ = promise; }
-  /// Parks the task until `parked` wakes it. A cancellation that was asked for while the task ran strikes now.
+  /// Parks the task until `parked` wakes it. A cancellation that was asked for while the task ran
+  /// strikes now.
   void park(Parked& parked, PromiseBase& waiter);
 
   // ---- For what wakes it
@@ -87,7 +90,8 @@ class TaskBase : public Owned, public Runnable {
   /// Ends the task with what its coroutine threw: cancelled, or failed.
   void settle_failed(const std::exception_ptr& failure);
 
-  /// The loop closes and the task did not end: destroys its frames from the innermost outwards, and reports it.
+  /// The loop closes and the task did not end: destroys its frames from the innermost outwards, and
+  /// reports it.
   void abandon();
 
  private:

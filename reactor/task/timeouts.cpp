@@ -4,10 +4,13 @@
 namespace weir::detail {
 
 const RunnableKind Expiry::expiry_kind = {
-    expire, [](const Runnable& runnable) {
-      return "<time-out of " + static_cast<const Expiry&>(static_cast<const Timer&>(runnable)).task_.describe_task() +
+    expire,
+    [](const Runnable& runnable) {
+      return "<time-out of " +
+             static_cast<const Expiry&>(static_cast<const Timer&>(runnable)).task_.describe_task() +
              ">";
-    }};
+    },
+};
 
 Expiry::Expiry(Duration delay)
     : Timer(expiry_kind), task_(require_current_task()), cancelling_before_(task_.cancelling()) {

@@ -19,7 +19,8 @@ namespace weir {
 
 namespace detail {
 
-/// Cancels the current task when `delay` has passed, unless it is left before that. Lives in a coroutine's frame.
+/// Cancels the current task when `delay` has passed, unless it is left before that. Lives in a
+/// coroutine's frame.
 class Expiry final : public Timer {
  public:
   explicit Expiry(Duration delay);
@@ -27,8 +28,8 @@ class Expiry final : public Timer {
   Expiry& operator=(const Expiry&) = delete;
   ~Expiry() { disarm(); }
 
-  /// Call once, when what was timed is over. True if its CancelledError was this time-out's doing, and nobody else
-  /// has asked for cancellation: it is then a TimeoutError.
+  /// Call once, when what was timed is over. True if its CancelledError was this time-out's doing,
+  /// and nobody else has asked for cancellation: it is then a TimeoutError.
   bool left_by_timeout(const std::exception_ptr& error) noexcept;
 
  private:
@@ -62,7 +63,8 @@ Coro<> await_with_timeout(A awaitable, Duration timeout) {
   std::move(result).value();
 }
 
-/// No time at all: a future is cancelled and waited for unless it is done; anything lazy never starts.
+/// No time at all: a future is cancelled and waited for unless it is done; anything lazy never
+/// starts.
 template <class A>
 Coro<AwaitResult<A>> await_without_time(A awaitable) {
   if constexpr (is_future<A>) {
@@ -90,15 +92,18 @@ Coro<AwaitResult<A>> await_for(A awaitable, std::optional<Duration> timeout) {
 
 }  // namespace detail
 
-/// Awaits with a time limit. The awaitable runs in the caller's own task; when the time is up it is cancelled, and what
-/// it does about that is waited for.
+/// Awaits with a time limit. The awaitable runs in the caller's own task; when the time is up it is
+/// cancelled, and what it does about that is waited for.
 ///
-/// Shape     std::string line = co_await wait_for(reader.readline(), 5s);   wait_for(x, std::nullopt) never times out.
+/// Shape     std::string line = co_await wait_for(reader.readline(), 5s);
+///           wait_for(x, std::nullopt) never times out.
 /// Errors    TimeoutError    the time was up; nothing that was received is lost.
-///           CancelledError  the task was cancelled from outside, also when the time was up in the same pass.
-///           Otherwise what the awaitable throws. One that swallows the cancellation returns its value.
-/// Units     Zero or less: TimeoutError without starting the awaitable; a Future that is done gives its result, one that
-///           is not is cancelled and waited for.
+///           CancelledError  the task was cancelled from outside, also when the time was up in the
+///           same pass.
+///           Otherwise what the awaitable throws. One that swallows the cancellation returns its
+///           value.
+/// Units     Zero or less: TimeoutError without starting the awaitable; a Future that is done gives
+///           its result, one that is not is cancelled and waited for.
 /// Cost      Two frames from the pool and one timer in them.
 /// Source    CPython 3.12 tasks.py wait_for, timeouts.py Timeout.
 template <detail::Awaitable A>

@@ -216,6 +216,58 @@ class Signposts(Copy):
         self.assert_found("signposts", "points to EventLoop::dispatch")
 
 
+class Messages(Copy):
+    TABLE = "tests/messages.tsv"
+    TEST = "tests/streams/test_stream_reader.cpp: set_transport: twice is an assertion"
+
+    def assert_row(self, row: str, error: str) -> None:
+        """A table with this one row."""
+        self.write(self.TABLE, f"text\tsection\ttype\ttest\tnote\n{row}\n")
+        if error:
+            self.assert_found("messages", f"{self.TABLE}:2: {error}")
+        else:
+            self.assert_clean("messages")
+
+    def test_the_tree_is_clean(self):
+        self.assert_clean("messages")
+
+    def test_a_missing_table_is_found(self):
+        (self.root / self.TABLE).unlink()
+        self.assert_found("messages", "there is no such file")
+
+    def test_a_missing_header_is_found(self):
+        self.replace(self.TABLE, "text\tsection\ttype\ttest\tnote\n", "")
+        self.assert_found("messages", f"{self.TABLE}:1: the first line names the columns")
+
+    def test_a_missing_column_is_found(self):
+        self.assert_row(f"Transport already set\t1.2\tAssertionError\t{self.TEST}", "4 columns")
+        self.assert_row(f"Transport already set\t\tAssertionError\t{self.TEST}\t", "no section")
+
+    def test_a_test_that_is_not_there_is_found(self):
+        row = "Transport already set\t1.2\tAssertionError\t"
+        self.assert_row(f"{row}{self.TEST}\t", "")
+        self.assert_row(f"{row}tests/streams/planted.cpp: x\t", "there is no tests/streams/plant")
+        self.assert_row(f"{row}{self.TEST}, or so\t", "tests/streams/test_stream_reader.cpp has no")
+        self.assert_row(f"{row}tests/system/test_hello.py: test_planted\t", "tests/system/test_hel")
+        self.assert_row(f"{row}later\t", '"later" is neither a test nor')
+
+    def test_a_renamed_test_is_found(self):
+        self.replace("tests/streams/test_stream_reader.cpp", "set_transport: twice is", "twice is")
+        self.assert_found("messages", "set_transport: twice is an assertion")
+
+    def test_a_text_that_the_library_does_not_say_is_found(self):
+        row = f"1.2\tAssertionError\t{self.TEST}"
+        self.assert_row(f"Transport already {{x}}\t{row}\t", "")
+        self.assert_row(f"Transport is set {{x}}\t{row}\t", "no string of the library says")
+        self.assert_row(f"Transport is set\t{row}\tweir: Transport already {{x}}", "")
+        self.assert_row("Planted\t1.2\tRuntimeError\tnot built yet: planting\t", "")
+
+    def test_a_text_in_a_comment_only_is_found(self):
+        self.replace("streams/reader_state.cpp", '"Transport already set"', '"Has one"')
+        self.append("streams/reader_state.cpp", '// "Transport already set"\n')
+        self.assert_found("messages", 'no string of the library says "Transport already set"')
+
+
 class Coroutines(Copy):
     BAD = {
         "if": "if (co_await r.b()) {}",

@@ -183,6 +183,16 @@ TEST_CASE_FIXTURE(NetLoop, "errors: in debug mode the silent ones are logged") {
       "Connection reset by peer)"));
 }
 
+TEST_CASE_FIXTURE(NetLoop, "errors: in debug mode a send that fails is logged, too") {
+  loop.set_debug(true);
+  const Link link = this->link();
+  kernel.script(Call::send, {.error = EPIPE});
+  in_loop([&] { link.transport->write("x"); });
+  REQUIRE(logged.size() == 1);
+  CHECK(logged[0].ends_with(
+      ": Fatal write error on socket transport (BrokenPipeError: [Errno 32] Broken pipe)"));
+}
+
 // ---- Handlers
 
 TEST_CASE_FIXTURE(

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/coro.hpp>
-
 #include <doctest/doctest.h>
 
 #include <array>
@@ -14,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/sleep.hpp>
@@ -389,10 +388,18 @@ TEST_SUITE("reactor/task/coro") {
   TEST_CASE("dropped body: every shape that g++ 12 drops is noticed") {
     bodies = 0;
     std::string outcome;
-    SUBCASE("while") { outcome = error_of_call([] { run(drops_while(Alive())); }); }
-    SUBCASE("for ever") { outcome = error_of_call([] { run(drops_for_ever(Alive())); }); }
-    SUBCASE("switch") { outcome = error_of_call([] { run(drops_switch(Alive())); }); }
-    SUBCASE("wide") { outcome = error_of_call([] { run(drops_wide(Alive())); }); }
+    SUBCASE("while") {
+      outcome = error_of_call([] { run(drops_while(Alive())); });
+    }
+    SUBCASE("for ever") {
+      outcome = error_of_call([] { run(drops_for_ever(Alive())); });
+    }
+    SUBCASE("switch") {
+      outcome = error_of_call([] { run(drops_switch(Alive())); });
+    }
+    SUBCASE("wide") {
+      outcome = error_of_call([] { run(drops_wide(Alive())); });
+    }
     check_dropped(outcome);
   }
 
@@ -402,7 +409,9 @@ TEST_SUITE("reactor/task/coro") {
       Nested(const Nested&) : coro(gives(3)) {}
       Coro<int> coro = gives(4);
     };
-    const auto takes = [](Nested nested) -> Coro<int> { co_return co_await std::move(nested.coro); };
+    const auto takes = [](Nested nested) -> Coro<int> {
+      co_return co_await std::move(nested.coro);
+    };
     const Nested nested;
     CHECK(run(takes(nested)) == 3);
   }

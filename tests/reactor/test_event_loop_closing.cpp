@@ -40,7 +40,8 @@ Member& member_of(detail::Owned& owned) { return static_cast<Member&>(owned); }
 
 const detail::Owned::Kind Member::its_kind = {
     [](detail::Owned& owned) { member_of(owned).say("abort", member_of(owned).when_aborted); },
-    [](detail::Owned& owned) { member_of(owned).say("destroy", member_of(owned).when_destroyed); }};
+    [](detail::Owned& owned) { member_of(owned).say("destroy", member_of(owned).when_destroyed); },
+};
 
 }  // namespace
 

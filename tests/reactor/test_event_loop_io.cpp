@@ -28,7 +28,9 @@ using weir::test::when_destroyed;
 namespace {
 
 constexpr detail::RunnableKind transport_kind = {
-    [](detail::Runnable&) {}, [](const detail::Runnable&) { return std::string("<T>"); }};
+    [](detail::Runnable&) {},
+    [](const detail::Runnable&) { return std::string("<T>"); },
+};
 
 /// Adds a word to the trace when the event has been drained.
 struct NotingHook : detail::DrainHook {

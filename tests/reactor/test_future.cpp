@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/future.hpp>
-
 #include <doctest/doctest.h>
 
 #include <array>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include <weir/reactor/task/coro.hpp>
+#include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/task.hpp>
 
 #include <tests/support/task_fixture.hpp>
@@ -109,8 +108,7 @@ TEST_SUITE("reactor/task/future") {
     SUBCASE("cancelled") { how = End::cancelled; }
     const Future<int> future = ended(test.loop, how);
     CHECK_THROWS_WITH_AS(future.set_result(2), "invalid state", InvalidStateError);
-    CHECK_THROWS_WITH_AS(future.set_exception(ValueError("x")), "invalid state",
-                         InvalidStateError);
+    CHECK_THROWS_WITH_AS(future.set_exception(ValueError("x")), "invalid state", InvalidStateError);
     CHECK(future.cancelled() == (how == End::cancelled));
     if (how == End::result) CHECK(future.result() == 1);
     if (how == End::exception) CHECK_THROWS_AS(future.result(), std::out_of_range);
@@ -296,9 +294,8 @@ TEST_SUITE("reactor/task/future") {
     int result = 0;
     {
       const Future<std::pair<int, Alive>> future(test.loop);
-      future.add_done_callback([&](const Future<std::pair<int, Alive>>& done) {
-        result = done.result().first;
-      });
+      future.add_done_callback(
+          [&](const Future<std::pair<int, Alive>>& done) { result = done.result().first; });
       future.set_result(7, Alive());
     }
     CHECK(Alive::count == before + 1);
@@ -342,8 +339,12 @@ TEST_SUITE("reactor/task/future") {
 
   TEST_CASE("never retrieved: a result that nobody fetched is no failure") {
     TestLoop test;
-    { const Future<int> future = ended(test.loop, End::result); }
-    { const Future<int> future = ended(test.loop, End::cancelled); }
+    {
+      const Future<int> future = ended(test.loop, End::result);
+    }
+    {
+      const Future<int> future = ended(test.loop, End::cancelled);
+    }
     CHECK(test.take_reports().empty());
   }
 
@@ -415,8 +416,7 @@ TEST_SUITE("reactor/task/future") {
     const Task<std::unique_ptr<int>> second = test.loop.create_task(awaits(future));
     test.pass();
     CHECK(*first.result() == 7);
-    CHECK_THROWS_WITH_AS(second.result(),
-                         "Result was already taken: it can only be moved, once.",
+    CHECK_THROWS_WITH_AS(second.result(), "Result was already taken: it can only be moved, once.",
                          InvalidStateError);
   }
 
@@ -461,8 +461,8 @@ TEST_SUITE("reactor/task/future") {
       pending = Future<int>(test.loop);
     }
     CHECK(done->result() == 1);
-    CHECK_THROWS_WITH_AS(done->add_done_callback([](const Future<int>&) {}),
-                         "Event loop is closed", RuntimeError);
+    CHECK_THROWS_WITH_AS(done->add_done_callback([](const Future<int>&) {}), "Event loop is closed",
+                         RuntimeError);
     CHECK_THROWS_WITH_AS(done->get_loop(), "Event loop is closed", RuntimeError);
     pending->set_result(2);
     CHECK(pending->result() == 2);

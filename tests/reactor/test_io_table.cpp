@@ -13,8 +13,10 @@ using namespace weir::detail;
 
 namespace {
 
-constexpr RunnableKind idle_kind = {[](Runnable&) {},
-                                    [](const Runnable&) { return std::string("<transport>"); }};
+constexpr RunnableKind idle_kind = {
+    [](Runnable&) {},
+    [](const Runnable&) { return std::string("<transport>"); },
+};
 
 struct Item : Runnable {
   Item() : Runnable(idle_kind) {}

@@ -12,8 +12,10 @@ using namespace weir::detail;
 
 namespace {
 
-constexpr RunnableKind idle_kind = {[](Runnable&) {},
-                                    [](const Runnable&) { return std::string(); }};
+constexpr RunnableKind idle_kind = {
+    [](Runnable&) {},
+    [](const Runnable&) { return std::string(); },
+};
 
 struct Item : Runnable {
   Item() : Runnable(idle_kind) {}

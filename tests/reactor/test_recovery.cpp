@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/recovery.hpp>
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -11,6 +9,7 @@
 
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
+#include <weir/reactor/task/recovery.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task.hpp>
 #include <weir/reactor/task/timeouts.hpp>
@@ -128,8 +127,8 @@ TEST_SUITE("reactor/task/recovery") {
   TEST_CASE("finally_: runs the cleanup after a success, and gives the value") {
     TestLoop test;
     std::string trace;
-    const auto task =
-        test.loop.create_task(weir::finally_(gives(std::make_unique<int>(7)), appends(&trace, "c")));
+    const auto task = test.loop.create_task(
+        weir::finally_(gives(std::make_unique<int>(7)), appends(&trace, "c")));
     test.settle();
     CHECK(*task.result() == 7);
     CHECK(trace == "c");
@@ -149,7 +148,8 @@ TEST_SUITE("reactor/task/recovery") {
   TEST_CASE("finally_: runs the cleanup after a failure, and throws the failure") {
     TestLoop test;
     std::string trace;
-    const Task<int> task = test.loop.create_task(weir::finally_(fails("far"), appends(&trace, "c")));
+    const Task<int> task =
+        test.loop.create_task(weir::finally_(fails("far"), appends(&trace, "c")));
     test.settle();
     CHECK_THROWS_WITH_AS(task.result(), "far", std::out_of_range);
     CHECK(trace == "c");
@@ -172,7 +172,8 @@ TEST_SUITE("reactor/task/recovery") {
   TEST_CASE("finally_: a cleanup that throws replaces what came before") {
     TestLoop test;
     const auto after_success = test.loop.create_task(weir::finally_(gives(7), fails("cleanup")));
-    const auto after_failure = test.loop.create_task(weir::finally_(fails("far"), fails("cleanup")));
+    const auto after_failure =
+        test.loop.create_task(weir::finally_(fails("far"), fails("cleanup")));
     test.settle();
     CHECK_THROWS_WITH_AS(after_success.result(), "cleanup", std::out_of_range);
     CHECK_THROWS_WITH_AS(after_failure.result(), "cleanup", std::out_of_range);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/run_in_executor.hpp>
-
 #include <doctest/doctest.h>
 
 #include <cerrno>
@@ -14,6 +12,7 @@
 
 #include <weir/reactor/executor.hpp>
 #include <weir/reactor/task/coro.hpp>
+#include <weir/reactor/task/run_in_executor.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task.hpp>
@@ -100,7 +99,8 @@ TEST_SUITE("reactor/task/run_in_executor") {
     CHECK(test.loop.owned().empty());
   }
 
-  TEST_CASE("run_in_executor: with the future forgotten, the job runs, and its failure is reported") {
+  TEST_CASE(
+      "run_in_executor: with the future forgotten, the job runs, and its failure is reported") {
     TestLoop test;
     test.loop.run_in_executor([]() -> int { throw std::out_of_range("far"); });
     test.pass(4);
@@ -169,7 +169,8 @@ TEST_SUITE("reactor/task/run_in_executor") {
     CHECK(test.kernel.queued_jobs() == 0);
   }
 
-  TEST_CASE("closing: a job of another executor that runs afterwards finds nobody, and says nothing") {
+  TEST_CASE(
+      "closing: a job of another executor that runs afterwards finds nobody, and says nothing") {
     TestLoop other;  // Its kernel's executor outlives the loop under test.
     const auto executor = other.kernel.make_executor(1);
     int calls = 0;
@@ -190,7 +191,8 @@ TEST_SUITE("reactor/task/run_in_executor") {
     test.kernel.set_jobs_per_wait(0);
     const auto executor = test.kernel.make_executor(1);
     int calls = 0;
-    const auto future = test.loop.run_in_executor(*executor, [&calls, alive = Alive()] { ++calls; });
+    const auto future =
+        test.loop.run_in_executor(*executor, [&calls, alive = Alive()] { ++calls; });
     test.pass();
     executor->shutdown(false);
     test.pass(4);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/run_until_complete.hpp>
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -12,6 +10,7 @@
 
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
+#include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task.hpp>
 
@@ -182,7 +181,8 @@ TEST_SUITE("reactor/task/run_until_complete") {
   }
 
   // CPython: test_base_events.py test_run_until_complete_baseexception, bpo-22429
-  TEST_CASE("Ctrl-C: thrown by the task, it is thrown here and nowhere else; the next run is whole") {
+  TEST_CASE(
+      "Ctrl-C: thrown by the task, it is thrown here and nowhere else; the next run is whole") {
     TestLoop test;
     CHECK_THROWS_AS(test.loop.run_until_complete(throws_later(KeyboardInterrupt())),
                     KeyboardInterrupt);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/runner.hpp>
-
 #include <doctest/doctest.h>
 
 #include <signal.h>
@@ -17,6 +15,7 @@
 #include <weir/reactor/sim/fake_kernel.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
+#include <weir/reactor/task/runner.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task.hpp>
 
@@ -319,7 +318,7 @@ TEST_SUITE("reactor/task/runner") {
   // CPython: test_runners.py test_signal_install_... "custom handler is left alone"
   TEST_CASE("SIGINT: a handler that the program has installed is left alone") {
     FakeKernel kernel;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = count_interrupt;
     REQUIRE(kernel.signal_action(SIGINT, &action, nullptr) == 0);
     interrupts_seen = 0;

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/sleep.hpp>
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include <weir/reactor/task/coro.hpp>
+#include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task.hpp>
 
 #include <tests/support/task_fixture.hpp>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <weir/reactor/task/task.hpp>
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -14,6 +12,7 @@
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/sleep.hpp>
+#include <weir/reactor/task/task.hpp>
 
 #include <tests/support/task_fixture.hpp>
 
@@ -115,8 +114,7 @@ TEST_SUITE("reactor/task/task") {
     TestLoop test;
     const Task<int> number = test.loop.create_task(gives(7));
     const Task<std::string> text = test.loop.create_task(gives(std::string(5000, 'x')));
-    const Task<std::unique_ptr<int>> owned =
-        test.loop.create_task(gives(std::make_unique<int>(7)));
+    const Task<std::unique_ptr<int>> owned = test.loop.create_task(gives(std::make_unique<int>(7)));
     const Task<> failed = test.loop.create_task(fails());
     test.settle();
     CHECK(number.result() == 7);
@@ -168,8 +166,8 @@ TEST_SUITE("reactor/task/task") {
     std::optional<Task<>> slot;
     slot = test.loop.create_task(awaits_slot(&slot), "me");
     test.settle();
-    CHECK_THROWS_WITH_AS(slot->result(),
-                         "Task cannot await on itself: <Task pending name='me'>", RuntimeError);
+    CHECK_THROWS_WITH_AS(slot->result(), "Task cannot await on itself: <Task pending name='me'>",
+                         RuntimeError);
   }
 
   // CPython: test_tasks.py test_name_generation... test_generic_task_names
@@ -287,8 +285,8 @@ TEST_SUITE("reactor/task/task") {
       *words += "body";
       co_return;
     };
-    CHECK_THROWS_WITH_AS(test.loop.create_task(says_alive(&trace, Alive())),
-                         "Event loop is closed", RuntimeError);
+    CHECK_THROWS_WITH_AS(test.loop.create_task(says_alive(&trace, Alive())), "Event loop is closed",
+                         RuntimeError);
     CHECK(Alive::count == before);
     CHECK(trace.empty());
   }

@@ -15,8 +15,10 @@ using namespace weir::detail;
 
 namespace {
 
-constexpr RunnableKind idle_kind = {[](Runnable&) {},
-                                    [](const Runnable&) { return std::string(); }};
+constexpr RunnableKind idle_kind = {
+    [](Runnable&) {},
+    [](const Runnable&) { return std::string(); },
+};
 
 struct TestTimer : Timer {
   TestTimer() : Timer(idle_kind) {}

@@ -70,7 +70,8 @@ Coro<> lingers() {
   if (cancelled) throw CancelledError("lingered");
 }
 
-/// What awaiting `awaitable` with a time limit comes to; asks for how much cancellation it was left with.
+/// What awaiting `awaitable` with a time limit comes to; asks for how much cancellation it was left
+/// with.
 template <class A>
 Coro<std::string> tries(A awaitable, std::optional<Delay> timeout,
                         std::optional<Task<std::string>>* self = nullptr) {
@@ -148,7 +149,8 @@ TEST_SUITE("reactor/task/wait_for") {
   TEST_CASE("wait_for: without a limit it is a plain await") {
     TestLoop test;
     std::string trace;
-    const Task<std::string> task = test.loop.create_task(tries(says(&trace, "x", 1h), std::nullopt));
+    const Task<std::string> task =
+        test.loop.create_task(tries(says(&trace, "x", 1h), std::nullopt));
     test.pass();
     CHECK(test.loop.timers().size() == 1);
     test.advance(1h);
@@ -233,7 +235,8 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(b.task->result() == "cleanup 0");
   }
 
-  TEST_CASE("no time: cancelled from outside while the task still cleans up, it is a cancellation") {
+  TEST_CASE(
+      "no time: cancelled from outside while the task still cleans up, it is a cancellation") {
     TestLoop test;
     const Task<> inner = test.loop.create_task(lingers());
     test.pass();
@@ -431,7 +434,8 @@ TEST_SUITE("reactor/task/wait_for") {
     }
     SUBCASE("both at once: the outer's, which was armed first") { expected = "time-out 0"; }
     std::optional<Task<std::string>> task;
-    const auto inner = [](Delay limit, std::optional<Task<std::string>>* self) -> Coro<std::string> {
+    const auto inner = [](Delay limit,
+                          std::optional<Task<std::string>>* self) -> Coro<std::string> {
       std::string text;
       try {
         co_await weir::wait_for(weir::sleep(1h), limit);

@@ -126,6 +126,10 @@ inline Coro<std::string> make_call(StreamReader reader, ReadCall call) {
   co_return answer;
 }
 
+/// Takes what a call that is to throw would return.
+template <class T>
+void unused(T&&) {}
+
 /// The bytes between quotes, what cannot be printed as \x01.
 inline std::string quoted(std::string_view bytes) {
   constexpr char digits[] = "0123456789abcdef";

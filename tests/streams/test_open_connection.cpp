@@ -25,6 +25,7 @@ using weir::Streams;
 using weir::Task;
 using weir::test::said;
 using weir::test::StreamLoop;
+using weir::test::unused;
 
 namespace {
 
@@ -32,9 +33,7 @@ constexpr int port = 8888;
 
 /// A connected pair; the caller wraps the first one.
 struct Pair {
-  explicit Pair(FakeKernel& kernel) {
-    REQUIRE(kernel.socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);
-  }
+  explicit Pair(FakeKernel& kernel) { REQUIRE(kernel.socketpair(AF_UNIX, SOCK_STREAM, fds) == 0); }
   int fds[2];
 };
 
@@ -87,10 +86,10 @@ TEST_SUITE("streams/open_connection") {
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: a bad limit is told before anything happens") {
     Pair pair(kernel);
     Socket sock(kernel, pair.fds[0]);
-    CHECK_THROWS_WITH_AS(open_connection("127.0.0.1", port, {.limit = 0}), "Limit cannot be <= 0",
-                         weir::ValueError);
-    CHECK_THROWS_WITH_AS(open_connection({.limit = -1, .sock = &sock}), "Limit cannot be <= 0",
-                         weir::ValueError);
+    CHECK_THROWS_WITH_AS(unused(open_connection("127.0.0.1", port, {.limit = 0})),
+                         "Limit cannot be <= 0", weir::ValueError);
+    CHECK_THROWS_WITH_AS(unused(open_connection({.limit = -1, .sock = &sock})),
+                         "Limit cannot be <= 0", weir::ValueError);
     CHECK(sock.valid());
     CHECK(kernel.open_fds().size() == 2);
   }
@@ -98,25 +97,24 @@ TEST_SUITE("streams/open_connection") {
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: an address and a socket exclude each other") {
     Pair pair(kernel);
     Socket sock(kernel, pair.fds[0]);
-    CHECK_THROWS_WITH_AS(open_connection("127.0.0.1", port, {.sock = &sock}),
+    CHECK_THROWS_WITH_AS(unused(open_connection("127.0.0.1", port, {.sock = &sock})),
                          "host/port and sock can not be specified at the same time",
                          weir::ValueError);
     CHECK(sock.valid());
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: with neither address nor socket is refused") {
-    CHECK_THROWS_WITH_AS(open_connection(weir::OpenOptions{}),
-                         "host and port was not specified and no sock specified",
-                         weir::ValueError);
+    CHECK_THROWS_WITH_AS(unused(open_connection(weir::OpenOptions{})),
+                         "host and port was not specified and no sock specified", weir::ValueError);
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: a port that is none is refused") {
-    CHECK_THROWS_WITH_AS(open_connection("127.0.0.1", 65536), "port must be 0-65535, not 65536",
+    CHECK_THROWS_WITH_AS(unused(open_connection("127.0.0.1", 65536)),
+                         "port must be 0-65535, not 65536", weir::ValueError);
+    CHECK_THROWS_WITH_AS(unused(open_connection("127.0.0.1", -1)), "port must be 0-65535, not -1",
                          weir::ValueError);
-    CHECK_THROWS_WITH_AS(open_connection("127.0.0.1", -1), "port must be 0-65535, not -1",
-                         weir::ValueError);
-    CHECK_THROWS_WITH_AS(open_connection("127.0.0.1", "70000"), "port must be 0-65535, not 70000",
-                         weir::ValueError);
+    CHECK_THROWS_WITH_AS(unused(open_connection("127.0.0.1", "70000")),
+                         "port must be 0-65535, not 70000", weir::ValueError);
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: nobody listening is ConnectionRefusedError") {
@@ -139,8 +137,31 @@ TEST_SUITE("streams/open_connection") {
 
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: a name too long for DNS is never looked up") {
     const std::string name(254, 'a');
-    CHECK_THROWS_AS(open_connection(name, port), weir::ValueError);
+    CHECK_THROWS_AS(unused(open_connection(name, port)), weir::ValueError);
     CHECK(kernel.queued_jobs() == 0);
+  }
+
+  TEST_CASE_FIXTURE(StreamLoop, "open_connection: a resolver that finds nothing says so") {
+    kernel.script(Call::getaddrinfo, {.value = 0, .error = 0});
+    CHECK(error_of(*this, open_connection("localhost", port)) ==
+          "OSError: getaddrinfo() returned empty list");
+  }
+
+  // CPython: test_base_events.py test_create_connection_sock_type
+  TEST_CASE_FIXTURE(StreamLoop, "open_connection: a socket that is no stream socket is refused") {
+    Socket none;
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(open_connection({.sock = &none})),
+                         "A Stream Socket was expected, got <Socket fd=-1, family=0, type=0, "
+                         "proto=0>",
+                         weir::ValueError);
+  }
+
+  TEST_CASE_FIXTURE(StreamLoop, "open_connection: the errors of all addresses are told together") {
+    kernel.add_host("two.test", {"127.0.0.2", "127.0.0.1"});
+    CHECK(error_of(*this, open_connection("two.test", port)) ==
+          "OSError: Multiple exceptions: [Errno 111] Connect call failed ('127.0.0.2', 8888), "
+          "[Errno 111] Connect call failed ('127.0.0.1', 8888)");
+    CHECK(kernel.open_fds().empty());
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: the next address is tried when one refuses") {

@@ -22,10 +22,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::vector<ReadCall> waiting_calls = {
-    weir::test::read(5), weir::test::read(-1), weir::test::readexactly(5),
-    weir::test::readuntil("\r\n"), weir::test::readuntil_any({"\n", "END"}),
-    weir::test::readline()};
+const std::vector<ReadCall> waiting_calls = {weir::test::read(5),
+                                             weir::test::read(-1),
+                                             weir::test::readexactly(5),
+                                             weir::test::readuntil("\r\n"),
+                                             weir::test::readuntil_any({"\n", "END"}),
+                                             weir::test::readline()};
 
 Coro<std::string> deep(int levels, StreamReader reader) {
   std::string line;

@@ -18,10 +18,10 @@
 using weir::StreamReader;
 using weir::Task;
 using weir::detail::ReadBlock;
+using weir::test::quoted;
 using weir::test::ReadCall;
 using weir::test::ReaderLoop;
 using weir::test::ReaderModel;
-using weir::test::quoted;
 using weir::test::said;
 
 namespace {
@@ -140,8 +140,8 @@ class Both {
     reader_.state().feed_borrowed({room, bytes.size()}, &block);
   }
   void start(const ReadCall& call) {
-    log_ += "start " + std::to_string(static_cast<int>(call.kind)) + " " +
-           std::to_string(call.bytes);
+    log_ +=
+        "start " + std::to_string(static_cast<int>(call.kind)) + " " + std::to_string(call.bytes);
     for (const std::string& one : call.separators) log_ += " " + quoted(one);
     log_ += "\n";
     tasks_.push_back(test_.start(reader_, call));

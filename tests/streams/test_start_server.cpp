@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/net/protocol.hpp>
 #include <weir/net/server.hpp>
 #include <weir/net/socket.hpp>
 #include <weir/reactor/event_loop.hpp>
@@ -32,6 +34,7 @@ using weir::Streams;
 using weir::StreamWriter;
 using weir::Task;
 using weir::test::StreamLoop;
+using weir::test::unused;
 
 namespace {
 
@@ -94,8 +97,8 @@ Coro<std::size_t> converse_at_length(Server server, std::size_t bytes) {
   Streams streams = co_await weir::open_connection("127.0.0.1", its_port);
   const std::string line = std::string(bytes - 1, 'x') + "\n";
   streams.writer.write(line);
-  const std::string answer = co_await streams.reader.readexactly(
-      static_cast<std::ptrdiff_t>(bytes));
+  const std::string answer =
+      co_await streams.reader.readexactly(static_cast<std::ptrdiff_t>(bytes));
   streams.writer.close();
   server.close();
   co_return answer == line ? answer.size() : 0;
@@ -175,25 +178,25 @@ TEST_SUITE("streams/start_server") {
 
   // asyncio starts such a server, and drops each client silently.
   TEST_CASE_FIXTURE(Serving, "start_server: a bad limit is told at once") {
-    CHECK_THROWS_WITH_AS(start_server(echo, "127.0.0.1", port, {.limit = 0}),
+    CHECK_THROWS_WITH_AS(unused(start_server(echo, "127.0.0.1", port, {.limit = 0})),
                          "Limit cannot be <= 0", weir::ValueError);
     weir::Socket none;
-    CHECK_THROWS_WITH_AS(start_server(echo, {.limit = -5, .sock = &none}), "Limit cannot be <= 0",
-                         weir::ValueError);
+    CHECK_THROWS_WITH_AS(unused(start_server(echo, {.limit = -5, .sock = &none})),
+                         "Limit cannot be <= 0", weir::ValueError);
     CHECK(kernel.open_fds().empty());
   }
 
   TEST_CASE_FIXTURE(Serving, "start_server: a port that is none is refused") {
-    CHECK_THROWS_WITH_AS(start_server(echo, "127.0.0.1", 70000), "port must be 0-65535, not 70000",
-                         weir::ValueError);
+    CHECK_THROWS_WITH_AS(unused(start_server(echo, "127.0.0.1", 70000)),
+                         "port must be 0-65535, not 70000", weir::ValueError);
   }
 
   TEST_CASE_FIXTURE(Serving, "start_server: an address and a socket exclude each other") {
     weir::Socket sock;
-    CHECK_THROWS_WITH_AS(start_server(echo, "127.0.0.1", port, {.sock = &sock}),
+    CHECK_THROWS_WITH_AS(unused(start_server(echo, "127.0.0.1", port, {.sock = &sock})),
                          "host/port and sock can not be specified at the same time",
                          weir::ValueError);
-    CHECK_THROWS_WITH_AS(start_server(echo, weir::StartServerOptions{}),
+    CHECK_THROWS_WITH_AS(unused(start_server(echo, weir::StartServerOptions{})),
                          "Neither host/port nor sock were specified", weir::ValueError);
   }
 
@@ -208,9 +211,33 @@ TEST_SUITE("streams/start_server") {
   }
 
   TEST_CASE_FIXTURE(Serving, "start_server: a host that is none is GaiError") {
-    CHECK_THROWS_WITH_AS(
-        loop.run_until_complete(start_server(echo, "nowhere.invalid", port)),
-        "[Errno -2] Name or service not known", weir::GaiError);
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(start_server(echo, "nowhere.invalid", port)),
+                         "[Errno -2] Name or service not known", weir::GaiError);
+  }
+
+  TEST_CASE_FIXTURE(Serving, "start_server: a resolver that finds nothing says so") {
+    kernel.script(weir::Call::getaddrinfo, {.value = 0, .error = 0});
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(start_server(echo, "localhost", port)),
+                         "getaddrinfo('localhost') returned empty list", weir::OSError);
+  }
+
+  TEST_CASE_FIXTURE(Serving, "start_server: with no address to bind it names those it tried") {
+    kernel.script(weir::Call::bind, {.error = EADDRNOTAVAIL});
+    CHECK_THROWS_WITH_AS(serve(echo), "could not bind on any address out of [('127.0.0.1', 8888)]",
+                         weir::OSError);
+    CHECK(kernel.open_fds().empty());
+  }
+
+  TEST_CASE_FIXTURE(Serving, "start_server: a socket that is no stream socket is refused") {
+    Socket none;
+    const auto start = [](Socket* its) -> Coro<> {
+      const weir::StartServerOptions options{.sock = its};
+      co_await start_server(echo, options);
+    };
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(start(&none)),
+                         "A Stream Socket was expected, got <Socket fd=-1, family=0, type=0, "
+                         "proto=0>",
+                         weir::ValueError);
   }
 
   TEST_CASE_FIXTURE(Serving, "start_server: takes a bound socket instead of an address") {
@@ -235,6 +262,66 @@ TEST_SUITE("streams/start_server") {
     CHECK(kernel.dial(port) == -1);
     loop.run_until_complete(server.start_serving());
     CHECK(ask(dial(), "x\n") == "x\n");
+  }
+
+  // asyncio: TypeError, and is_serving() says true from then on.
+  TEST_CASE_FIXTURE(Serving, "start_serving, serve_forever: a closed server says so") {
+    const Server server = serve(echo);
+    server.close();
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(server.start_serving()),
+                         "server <Server sockets=()> is closed", weir::RuntimeError);
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(server.serve_forever()),
+                         "server <Server sockets=()> is closed", weir::RuntimeError);
+    CHECK_FALSE(server.is_serving());
+  }
+
+  TEST_CASE_FIXTURE(Serving, "serve_forever: a second one is refused, the first goes on") {
+    const Server server = serve(echo);
+    const Task<> first = loop.create_task(server.serve_forever());
+    turn();
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(server.serve_forever()),
+                         "server <Server sockets=('127.0.0.1', 8888)> is already being awaited on "
+                         "serve_forever()",
+                         weir::RuntimeError);
+    CHECK_FALSE(first.done());
+    CHECK(ask(dial(), "x\n") == "x\n");
+    first.cancel();
+    turn();
+  }
+
+  // asyncio reports this in debug mode only, and leaks the socket.
+  TEST_CASE_FIXTURE(Serving, "create_server: a factory that throws costs its own client only") {
+    const auto factory = []() -> std::shared_ptr<weir::Protocol> {
+      throw std::runtime_error("no");
+    };
+    const Server server = loop.run_until_complete(weir::create_server(factory, "127.0.0.1", port));
+    CHECK(kernel.at_eof(dial()));
+    const std::vector<ExceptionContext> reports = take_reports();
+    REQUIRE(reports.size() == 1);
+    CHECK(reports[0].message == "Error on transport creation for incoming connection");
+    CHECK(server.is_serving());
+  }
+
+  TEST_CASE_FIXTURE(Serving, "accept: out of descriptors it is reported once, and tried again") {
+    const Server server = serve(echo);
+    kernel.script(weir::Call::accept, {.error = EMFILE});
+    const int client = dial();
+    const std::vector<ExceptionContext> reports = take_reports();
+    REQUIRE(reports.size() == 1);
+    CHECK(reports[0].message == "socket.accept() out of system resource");
+    kernel.advance(std::chrono::seconds(1));
+    CHECK(ask(client, "x\n") == "x\n");
+  }
+
+  TEST_CASE_FIXTURE(Serving, "accept: any other failure is reported, and tried again") {
+    const Server server = serve(echo);
+    kernel.script(weir::Call::accept, {.error = EOPNOTSUPP});
+    const int client = dial();
+    const std::vector<ExceptionContext> reports = take_reports();
+    REQUIRE(reports.size() == 1);
+    CHECK(reports[0].message == "socket.accept() failed");
+    kernel.advance(std::chrono::seconds(1));
+    CHECK(ask(client, "x\n") == "x\n");
   }
 
   TEST_CASE_FIXTURE(Serving, "close: clients that are there are served on, new ones are not") {

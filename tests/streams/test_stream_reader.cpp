@@ -259,8 +259,7 @@ TEST_SUITE("streams/stream_reader") {
 
   TEST_CASE_FIXTURE(ReaderLoop, "readuntil: a separator of NUL bytes is found across chunks") {
     const StreamReader reader = make_reader();
-    const Task<std::string> task =
-        run(reader, weir::test::readuntil(std::string(2, '\0')));
+    const Task<std::string> task = run(reader, weir::test::readuntil(std::string(2, '\0')));
     feed(reader, std::string_view("a\0b\0", 4));
     CHECK(said(task) == "PENDING");
     feed(reader, std::string_view("\0c", 2));

@@ -277,8 +277,7 @@ TEST_SUITE("streams/stream_reader_protocol") {
     const int listener = kernel.listen_on(8888);
     const StreamReader reader(loop);
     const auto factory = [&] { return std::make_shared<StreamReaderProtocol>(reader); };
-    const auto made =
-        loop.run_until_complete(weir::create_connection(factory, "127.0.0.1", 8888));
+    const auto made = loop.run_until_complete(weir::create_connection(factory, "127.0.0.1", 8888));
     const StreamWriter writer(made.transport, made.protocol, reader, &loop);
     const int theirs = kernel.accept_from(listener);
     writer.write("ping\n");

@@ -87,13 +87,14 @@ TEST_SUITE("streams/stream_writer") {
   }
 
   TEST_CASE_FIXTURE(ByHand, "StreamWriter: without a loop given or running there is none") {
-    CHECK_THROWS_WITH_AS(StreamWriter(mock, protocol), "no running event loop",
-                         weir::RuntimeError);
+    CHECK_THROWS_WITH_AS(StreamWriter(mock, protocol), "no running event loop", weir::RuntimeError);
   }
 
   // CPython 3.13: streams.py StreamWriter.__del__
   TEST_CASE_FIXTURE(ByHand, "last handle: gone, it posts a close, and does not call it") {
-    { const StreamWriter writer = make_writer(); }
+    {
+      const StreamWriter writer = make_writer();
+    }
     CHECK(mock->closes == 0);
     settle();
     CHECK(mock->closes == 1);

@@ -51,8 +51,8 @@ class WriterScript {
     if (with_reader) {
       writer_.emplace(made_.writer);
     } else {
-      auto protocol = std::dynamic_pointer_cast<FlowControlMixin>(
-          made_.writer.transport()->get_protocol());
+      auto protocol =
+          std::dynamic_pointer_cast<FlowControlMixin>(made_.writer.transport()->get_protocol());
       writer_.emplace(made_.writer.transport(), protocol, std::nullopt, &test.loop);
     }
   }

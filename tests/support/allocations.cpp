@@ -14,10 +14,23 @@ namespace {
 std::atomic<std::uint64_t> calls = 0;
 std::atomic<std::size_t> live_bytes = 0;
 
-void* counted(void* block) {
-  if (block == nullptr) throw std::bad_alloc();
+void* counted(void* block) noexcept {
+  if (block == nullptr) return nullptr;
   calls.fetch_add(1, std::memory_order_relaxed);
   live_bytes.fetch_add(malloc_usable_size(block), std::memory_order_relaxed);
+  return block;
+}
+
+void* allocate(std::size_t bytes) noexcept { return counted(std::malloc(bytes == 0 ? 1 : bytes)); }
+
+void* allocate(std::size_t bytes, std::align_val_t alignment) noexcept {
+  const auto boundary = static_cast<std::size_t>(alignment);
+  const std::size_t blocks = bytes == 0 ? 1 : (bytes + boundary - 1) / boundary;
+  return counted(std::aligned_alloc(boundary, blocks * boundary));
+}
+
+void* or_throw(void* block) {
+  if (block == nullptr) throw std::bad_alloc();
   return block;
 }
 
@@ -27,22 +40,38 @@ void give_back(void* block) noexcept {
   std::free(block);
 }
 
-std::size_t at_least_one(std::size_t bytes) { return bytes == 0 ? 1 : bytes; }
+using Align = std::align_val_t;
+using Nothrow = std::nothrow_t;
 
 }  // namespace
 
-// The array and nothrow forms call these. Those with alignment come in pairs of their own.
-void* operator new(std::size_t bytes) { return counted(std::malloc(at_least_one(bytes))); }
-void operator delete(void* block) noexcept { give_back(block); }
-void operator delete(void* block, std::size_t) noexcept { give_back(block); }
-
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  const auto boundary = static_cast<std::size_t>(alignment);
-  const std::size_t rounded = (at_least_one(bytes) + boundary - 1) / boundary * boundary;
-  return counted(std::aligned_alloc(boundary, rounded));
+// Every form: the sanitizers bring their own for those that are left out, and then complain that
+// new and delete are not of one kind.
+void* operator new(std::size_t bytes) { return or_throw(allocate(bytes)); }
+void* operator new[](std::size_t bytes) { return or_throw(allocate(bytes)); }
+void* operator new(std::size_t bytes, const Nothrow&) noexcept { return allocate(bytes); }
+void* operator new[](std::size_t bytes, const Nothrow&) noexcept { return allocate(bytes); }
+void* operator new(std::size_t bytes, Align align) { return or_throw(allocate(bytes, align)); }
+void* operator new[](std::size_t bytes, Align align) { return or_throw(allocate(bytes, align)); }
+void* operator new(std::size_t bytes, Align align, const Nothrow&) noexcept {
+  return allocate(bytes, align);
 }
-void operator delete(void* block, std::align_val_t) noexcept { give_back(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { give_back(block); }
+void* operator new[](std::size_t bytes, Align align, const Nothrow&) noexcept {
+  return allocate(bytes, align);
+}
+
+void operator delete(void* block) noexcept { give_back(block); }
+void operator delete[](void* block) noexcept { give_back(block); }
+void operator delete(void* block, std::size_t) noexcept { give_back(block); }
+void operator delete[](void* block, std::size_t) noexcept { give_back(block); }
+void operator delete(void* block, const Nothrow&) noexcept { give_back(block); }
+void operator delete[](void* block, const Nothrow&) noexcept { give_back(block); }
+void operator delete(void* block, Align) noexcept { give_back(block); }
+void operator delete[](void* block, Align) noexcept { give_back(block); }
+void operator delete(void* block, std::size_t, Align) noexcept { give_back(block); }
+void operator delete[](void* block, std::size_t, Align) noexcept { give_back(block); }
+void operator delete(void* block, Align, const Nothrow&) noexcept { give_back(block); }
+void operator delete[](void* block, Align, const Nothrow&) noexcept { give_back(block); }
 
 namespace weir::test {
 

@@ -142,6 +142,8 @@ class Commands(KeyValueTest):
             ("SET k new EX 0", too_late),
             ("SET k new PX -1", too_late),
             ("SET k new EX 9223372036854775807", too_late),
+            ("SET k new PX 9223372036854775807", too_late),
+            ("SET k new EX 9223372036854775", too_late),
             ("SET k new EX 9223372036854775808", NO_INTEGER),
             ("GET k", bulk(b"old")),
             ("TTL k", number(-1)),
@@ -168,6 +170,7 @@ class Commands(KeyValueTest):
             ("TTL k", number(-1)),
             ("EXPIRE k ten", NO_INTEGER),
             ("EXPIRE k 9223372036854775807", bad),
+            ("EXPIRE k 9223372036854775", bad),
             ("EXPIRE k -9223372036854775808", bad),
             ("EXPIRE k 0", number(1)),
             ("GET k", NULL),
@@ -316,15 +319,19 @@ class Commands(KeyValueTest):
             ("SELECT 0", OK),
             ("SELECT 1", b"-ERR DB index is out of range\r\n"),
             ("SELECT x", NO_INTEGER),
-            ("COMMAND", b"*0\r\n"),
-            ("COMMAND DOCS", b"*0\r\n"),
-            ("INFO", bulk(b"# Stats\r\ntotal_commands_processed:6\r\n")),
             ("CONFIG GET save", array(b"save", b"")),
-            ("CONFIG GET AppendOnly", array(b"appendonly", b"no")),
+            ("CONFIG GET AppendOnly", array(b"AppendOnly", b"no")),
             ("CONFIG GET nonsense", b"*0\r\n"),
             ("CONFIG", arity("config")),
             ("CONFIG GET", arity("config|get")),
             ("CONFIG FOO", b"-ERR unknown subcommand 'FOO'. Try CONFIG HELP.\r\n"),
+        )
+
+    def test_command_and_info_say_less_than_those_of_redis(self):
+        self.check(
+            ("COMMAND", b"*0\r\n"),
+            ("COMMAND DOCS", b"*0\r\n"),
+            ("INFO", bulk(b"# Stats\r\ntotal_commands_processed:3\r\n")),
         )
 
     def test_an_unknown_command_is_quoted(self):
@@ -499,11 +506,12 @@ class Traffic(KeyValueTest):
         with self.server.connect() as slow, self.server.connect() as other:
             slow.sendall(request("SET", "big", text))
             read_exactly(slow, len(OK))
+            before = self.server.resident_bytes()
             slow.sendall(request("GET", "big") * 100)  # Replies of 100 MiB: no buffer takes them.
             for _ in range(100):
                 other.sendall(request("PING"))
                 self.assertEqual(read_exactly(other, len(PONG)), PONG)
-            self.assertLess(self.server.resident_bytes(), 300 << 20)
+            self.assertLess(self.server.resident_bytes(), before + (50 << 20))
             for _ in range(100):
                 self.assertEqual(read_exactly(slow, len(bulk(text))), bulk(text))
 

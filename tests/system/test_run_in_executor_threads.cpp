@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// run_in_executor() with real threads: what ThreadSanitizer and AddressSanitizer should look at. Its
-// rules are tested, without threads, in tests/reactor/test_run_in_executor.cpp.
+// run_in_executor() with real threads: what ThreadSanitizer and AddressSanitizer should look at.
+// Its rules are tested, without threads, in tests/reactor/test_run_in_executor.cpp.
 
 #include <doctest/doctest.h>
 
@@ -63,8 +63,7 @@ TEST_SUITE("system/run_in_executor_threads" * doctest::timeout(10)) {
     for (int i = 0; i < 200; ++i) {
       const std::string number = std::to_string(i);
       try {
-        const std::string text =
-            loop.run_until_complete(futures[static_cast<std::size_t>(i)]);
+        const std::string text = loop.run_until_complete(futures[static_cast<std::size_t>(i)]);
         if (i % 3 != 0 && text == std::string(100, 'x') + number) ++right;
       } catch (const std::out_of_range& error) {
         if (i % 3 == 0 && error.what() == number) ++right;

@@ -4,8 +4,8 @@
 
 #include <doctest/doctest.h>
 
-#include <sys/wait.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
