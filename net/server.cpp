@@ -50,6 +50,8 @@ class ServerState final : public TransportOwner,
 
   /// A future for everybody who waits for the end: cancelling one wait leaves the others alone.
   Future<> end_waiter() {
+    // Those that were cancelled: a server may be waited for with a time-out, again and again.
+    std::erase_if(end_waiters_, [](const Future<>& waiter) { return waiter.done(); });
     end_waiters_.push_back(loop_.create_future<void>());
     return end_waiters_.back();
   }
@@ -89,11 +91,15 @@ void ServerState::start_serving() {
 }
 
 void ServerState::accept(Socket socket, Endpoint peer) {
+  const std::shared_ptr<ServerState> keep =
+      shared_from_this();  // The factory may close the server.
   try {
     const std::shared_ptr<SocketTransport> transport = SocketTransport::start(
-        loop_, std::move(socket), factory_(), std::move(peer), shared_from_this(), nullptr);
+        loop_, std::move(socket), factory_(), std::move(peer), keep, nullptr);
     // Attached before anything else can happen: close() finds it, wait_closed() counts it.
     clients_.push_back(*transport);
+  } catch (const KeyboardInterrupt&) {
+    throw;
   } catch (...) {
     loop_.call_exception_handler(
         ExceptionContext("Error on transport creation for incoming connection",

@@ -79,6 +79,7 @@ SocketTransport::SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr
 
 SocketTransport::~SocketTransport() = default;
 
+// NOLINTNEXTLINE(readability-function-size): what a connection is made of, each once.
 std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket socket,
                                                         std::shared_ptr<Protocol> protocol,
                                                         Endpoint peer,

@@ -36,7 +36,7 @@ std::string to_string(const ExceptionContext& context) {
   auto lines = context.extra;
   if (context.exception) lines.emplace_back("exception", describe(context.exception));
   std::sort(lines.begin(), lines.end());
-  for (const auto& [key, value] : lines) text += "\n" + key + ": " + value;
+  for (const auto& [key, value] : lines) text.append("\n").append(key).append(": ").append(value);
   return text;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A key-value server that redis-cli and redis-benchmark take for Redis: ./resp_kv [--port PORT]
 // Read it from the end: main() and serve(), a client's life in serve_client(), its requests in
-// read_request(): "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n" or "GET k\r\n". The commands know no network, and the
+// read_request(): "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n" or "GET k\r\n". Commands know no network; the
 // store needs no lock: clients share one thread, and nobody else runs between two co_awaits.
 #include <signal.h>
 

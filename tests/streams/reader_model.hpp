@@ -187,15 +187,14 @@ class ReaderModel {
     std::size_t start = std::string::npos;
     std::size_t end = std::string::npos;
   };
-  /// The one that ends first; of two that end together the shorter.
-  Match find(std::vector<std::string> separators) const {
-    std::stable_sort(separators.begin(), separators.end(),
-                     [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  /// The one that ends first; of two that end together the shorter, which starts later.
+  Match find(const std::vector<std::string>& separators) const {
     Match best;
     for (const std::string& separator : separators) {
       const std::size_t start = buffer_.find(separator);
-      if (start == std::string::npos || start + separator.size() >= best.end) continue;
-      best = {start, start + separator.size()};
+      if (start == std::string::npos) continue;
+      const std::size_t end = start + separator.size();
+      if (end < best.end || (end == best.end && start > best.start)) best = {start, end};
     }
     return best;
   }

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: MIT
+//
+// What only the real kernel can show: the orders in which it tells bytes, ends and resets, and what
+// a poller says of sockets that nobody reads.
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/net/connect.hpp>
+#include <weir/net/server.hpp>
+#include <weir/net/socket_transport.hpp>
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/sim/counting_kernel.hpp>
+#include <weir/reactor/task/future.hpp>
+#include <weir/reactor/task/run_until_complete.hpp>
+#include <weir/reactor/unique_fd.hpp>
+
+#include <tests/net/net_loop.hpp>
+#include <tests/net/recorder.hpp>
+
+using namespace weir;
+using namespace std::chrono_literals;
+using weir::test::error_of;
+using weir::test::Recorder;
+
+namespace {
+
+Kernel& posix = Kernel::posix();
+
+/// A listener on a free port of 127.0.0.1, and sockets that are connected through it. All of them
+/// block.
+class Loopback {
+ public:
+  Loopback() : listener_(posix, ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+            0);
+    REQUIRE(::listen(listener_.get(), 100) == 0);
+    address_ = address_of(listener_.get());
+  }
+  static sockaddr_in address_of(int fd) {
+    sockaddr_in address{};
+    socklen_t length = sizeof address;
+    REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+    return address;
+  }
+  static UniqueFd connect_to(const sockaddr_in& address) {
+    UniqueFd fd(posix, ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    return fd;
+  }
+  /// Ours, and the peer's.
+  std::pair<UniqueFd, UniqueFd> connection() const {
+    UniqueFd ours = connect_to(address_);
+    return {std::move(ours),
+            UniqueFd(posix, ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC))};
+  }
+
+ private:
+  UniqueFd listener_;
+  sockaddr_in address_{};
+};
+
+void put(const UniqueFd& fd, const std::string& text) {
+  REQUIRE(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(text.size()));
+}
+void put_eof(const UniqueFd& fd) { REQUIRE(::shutdown(fd.get(), SHUT_WR) == 0); }
+/// Closes with a reset.
+void reset(UniqueFd& fd) {
+  const linger at_once{1, 0};
+  REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+  fd.reset();
+}
+/// Until poll(2) says one of `events` of `fd`; POLLHUP and POLLERR need not be asked for.
+void wait_for_events(int fd, short events) {
+  pollfd wanted{fd, events, 0};
+  const bool came = ::poll(&wanted, 1, 10'000) == 1;
+  REQUIRE(came);
+}
+
+/// A loop on the real kernel, counted, with one of its pollers.
+class RealLoop {
+ public:
+  explicit RealLoop(const char* poller = nullptr) {
+    if (poller != nullptr) ::setenv("WEIR_POLLER", poller, 1);
+    loop.emplace(calls);
+    if (poller != nullptr) ::unsetenv("WEIR_POLLER");
+    loop->set_exception_handler(
+        [](EventLoop&, const ExceptionContext& report) { FAIL_CHECK(to_string(report)); });
+  }
+  ~RealLoop() { loop->close(); }
+
+  std::shared_ptr<Recorder> start(UniqueFd ours, int protocol = IPPROTO_TCP) {
+    auto recorder = std::make_shared<Recorder>();
+    detail::SocketTransport::start(*loop, Socket(calls, ours.release(), protocol), recorder,
+                                   Endpoint(), nullptr, {});
+    return recorder;
+  }
+  /// Passes that do not wait: what is ready is done.
+  void settle() {
+    for (int i = 0; i < 20; ++i) {
+      loop->stop();
+      loop->run_forever();
+    }
+  }
+  /// What the poller would wake up for, now that all has been done. Nothing, or the loop spins.
+  std::size_t ready_events() {
+    std::vector<Ready> ready;
+    REQUIRE(loop->poller().wait(Duration::zero(), ready) == 0);
+    return ready.size();
+  }
+
+  CountingKernel calls{posix};
+  std::optional<EventLoop> loop;
+};
+
+int fd_of(const Recorder& recorder) {
+  return recorder.transport->get_extra_info("socket").socket()->fd();
+}
+
+constexpr const char* pollers[] = {"epoll", "poll"};
+
+}  // namespace
+
+TEST_SUITE_BEGIN("net/real_sockets");
+
+// An error that somebody asks for before the bytes are read becomes an end of the stream: tcp(7),
+// SO_ERROR.
+TEST_CASE(
+    "truth table: bytes, then the end or the reset that came; never an end that did not come") {
+  const Loopback net;
+  for (const char* poller : pollers) {
+    for (const bool data : {false, true}) {
+      for (const bool fin : {false, true}) {
+        for (const bool rst : {false, true}) {
+          for (const bool paused : {false, true}) {
+            if (!fin && !rst) continue;
+            CAPTURE(poller);
+            CAPTURE(data);
+            CAPTURE(fin);
+            CAPTURE(rst);
+            CAPTURE(paused);
+            RealLoop real(poller);
+            auto [ours, peer] = net.connection();
+            const int fd = ours.get();
+            const auto recorder = real.start(std::move(ours));
+            real.settle();
+            if (paused) recorder->transport->pause_reading();
+            real.settle();
+            if (data) put(peer, "data");
+            if (fin) put_eof(peer);
+            if (rst) reset(peer);
+            wait_for_events(fd, rst ? 0 : POLLIN);
+            real.settle();
+            if (paused) {
+              CHECK(recorder->trace == "made ");
+              CHECK(real.ready_events() == 0);
+              recorder->transport->resume_reading();
+              real.settle();
+            }
+            CHECK(recorder->trace ==
+                  std::string("made ") + (data ? "data(data) " : "") +
+                      (fin ? "eof lost() " : "lost([Errno 104] Connection reset by peer) "));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("truth table: who writes into a reset hears the error, and no end of the stream") {
+  const Loopback net;
+  for (const bool data : {false, true}) {
+    for (const bool at_once : {false, true}) {
+      CAPTURE(data);
+      CAPTURE(at_once);
+      RealLoop real;
+      auto [ours, peer] = net.connection();
+      const int fd = ours.get();
+      const auto recorder = real.start(std::move(ours));
+      real.settle();
+      if (data) put(peer, "data");
+      reset(peer);
+      wait_for_events(fd, 0);
+      real.loop->call_soon(
+          [&] { recorder->transport->write(std::string(at_once ? 20'000 : 1, 'x')); });
+      real.settle();
+      CHECK(recorder->trace.ends_with("lost([Errno 104] Connection reset by peer) "));
+      CHECK(recorder->trace.find("eof") == std::string::npos);
+    }
+  }
+}
+
+// h2o#603, twisted#2809, cups#4605, bun#37920: hang-ups cannot be masked.
+TEST_CASE("no spinning: a peer that closes or resets, whatever state we are in") {
+  const Loopback net;
+  const std::pair<const char*, std::function<void(Recorder&)>> states[] = {
+      {"idle", [](Recorder&) {}},
+      {"paused", [](Recorder& r) { r.transport->pause_reading(); }},
+      {"write_eof sent", [](Recorder& r) { r.transport->write_eof(); }},
+      {"paused and write_eof sent",
+       [](Recorder& r) {
+         r.transport->pause_reading();
+         r.transport->write_eof();
+       }},
+      {"keeps half-open", [](Recorder& r) { r.keep_open = true; }},
+      {"keeps half-open, write_eof sent",
+       [](Recorder& r) {
+         r.keep_open = true;
+         r.transport->write_eof();
+       }},
+  };
+  for (const char* poller : pollers) {
+    for (const bool tcp : {true, false}) {
+      for (const bool with_reset : {false, true}) {
+        for (const auto& [name, bring_about] : states) {
+          CAPTURE(poller);
+          CAPTURE(tcp);
+          CAPTURE(with_reset);
+          CAPTURE(name);
+          RealLoop real(poller);
+          std::pair<UniqueFd, UniqueFd> ends;
+          if (tcp) {
+            ends = net.connection();
+          } else {
+            int fds[2];
+            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+            ends = {UniqueFd(posix, fds[0]), UniqueFd(posix, fds[1])};
+          }
+          const int fd = ends.first.get();
+          const auto recorder = real.start(std::move(ends.first));
+          real.settle();
+          bring_about(*recorder);
+          real.settle();
+          with_reset ? reset(ends.second) : ends.second.reset();
+          if (!recorder->lost()) wait_for_events(fd, POLLIN);
+          real.settle();
+          CHECK(real.ready_events() == 0);
+          if (!recorder->lost()) {
+            recorder->transport->resume_reading();
+            real.settle();
+            CHECK(real.ready_events() == 0);
+            recorder->transport->abort();
+          }
+          real.settle();
+          CHECK(recorder->lost());
+          CHECK(real.ready_events() == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("no spinning: a peer that resets while we wait for room is noticed at once") {
+  const Loopback net;
+  for (const char* poller : pollers) {
+    CAPTURE(poller);
+    RealLoop real(poller);
+    auto [ours, peer] = net.connection();
+    const int fd = ours.get();
+    const auto recorder = real.start(std::move(ours));
+    real.settle();
+    recorder->transport->pause_reading();
+    recorder->transport->write(std::string(10'000'000, 'x'));
+    real.settle();
+    CHECK(recorder->trace == "made pause ");
+    CHECK(real.ready_events() == 0);
+    reset(peer);
+    wait_for_events(fd, 0);
+    real.settle();
+    CHECK(recorder->trace == "made pause lost([Errno 104] Connection reset by peer) ");
+  }
+}
+
+// libuv bbccafbe7: the number of a closed descriptor comes back in the batch that still has its
+// events.
+TEST_CASE(
+    "descriptors: a number that is closed and reused within one batch of events hears no old one") {
+  const Loopback net;
+  for (const char* poller : pollers) {
+    CAPTURE(poller);
+    RealLoop real(poller);
+    std::vector<UniqueFd> peers;
+    std::vector<std::shared_ptr<Recorder>> first;
+    std::vector<std::shared_ptr<Recorder>> later;
+    for (int i = 0; i < 2; ++i) {
+      auto [ours, peer] = net.connection();
+      first.push_back(real.start(std::move(ours)));
+      peers.push_back(std::move(peer));
+    }
+    real.settle();
+    for (int i = 0; i < 2; ++i) {
+      const auto index = static_cast<std::size_t>(i);
+      first[index]->on_data = [&, index] {
+        if (!later.empty()) return;
+        first[1 - index]->transport->abort();
+        real.loop->call_soon([&] {  // After its connection_lost: the number is free.
+          for (int n = 0; n < 64; ++n) {
+            auto [ours, peer] = net.connection();
+            later.push_back(real.start(std::move(ours)));
+            peers.push_back(std::move(peer));
+          }
+        });
+      };
+      put(peers[index], "data");
+      wait_for_events(fd_of(*first[index]), POLLIN);
+    }
+    for (int i = 0; i < 20; ++i) {
+      // A run that is not stopped before it polls: the events of the batch are drained one by one.
+      real.loop->call_later(0s, [&] { real.loop->stop(); });
+      real.loop->run_forever();
+    }
+    CHECK(later.size() == 64);
+    for (const auto& recorder : later) CHECK(recorder->trace == "made ");
+    const bool one_only = first[0]->received.empty() != first[1]->received.empty();
+    CHECK(one_only);
+  }
+}
+
+// libuv 3ecce9141: a dup keeps the open file alive, and with it a registration that was not taken
+// back.
+TEST_CASE("descriptors: a transport whose socket was dup'ed leaves nothing with the poller") {
+  const Loopback net;
+  for (const char* poller : pollers) {
+    CAPTURE(poller);
+    RealLoop real(poller);
+    auto [ours, peer] = net.connection();
+    const UniqueFd copy(posix, ::fcntl(ours.get(), F_DUPFD_CLOEXEC, 0));
+    const auto recorder = real.start(std::move(ours));
+    real.settle();
+    recorder->transport->close();
+    real.settle();
+    CHECK(recorder->lost());
+    put(peer, "still there, by the copy");
+    wait_for_events(copy.get(), POLLIN);
+    CHECK(real.ready_events() == 0);
+  }
+}
+
+TEST_CASE(
+    "accept: a client that has connected, sent and reset is heard to the end, and has a name") {
+  RealLoop real;
+  std::vector<std::shared_ptr<Recorder>> recorders;
+  const auto factory = [&] {
+    recorders.push_back(std::make_shared<Recorder>());
+    return recorders.back();
+  };
+  const Server server = real.loop->run_until_complete(create_server(factory, "127.0.0.1", 0));
+  const TransportSocket listener = server.sockets().at(0);
+  UniqueFd client = Loopback::connect_to(Loopback::address_of(listener.fd()));
+  const Endpoint client_name =
+      Endpoint::parse("127.0.0.1", ntohs(Loopback::address_of(client.get()).sin_port)).value();
+  put(client, "last words");
+  reset(client);
+  wait_for_events(listener.fd(), POLLIN);
+  real.settle();
+  REQUIRE(recorders.size() == 1);
+  CHECK(recorders[0]->trace == "made data(last words) lost([Errno 104] Connection reset by peer) ");
+  CHECK(recorders[0]->transport->get_extra_info("peername").endpoint() == client_name);
+}
+
+TEST_CASE(
+    "create_connection: TCP_NODELAY is on at both ends, and off where the protocol is not known") {
+  RealLoop real;
+  const Future<std::shared_ptr<Recorder>> accepted =
+      real.loop->create_future<std::shared_ptr<Recorder>>();
+  const auto accept = [&] {
+    accepted.set_result(std::make_shared<Recorder>());
+    return accepted.result();
+  };
+  const auto connect = [] { return std::make_shared<Recorder>(); };
+  const Server server = real.loop->run_until_complete(create_server(accept, "127.0.0.1", 0));
+  const int port = server.sockets().at(0).getsockname().port();
+  const auto made = real.loop->run_until_complete(create_connection(connect, "127.0.0.1", port));
+  const std::shared_ptr<Recorder> other = real.loop->run_until_complete(accepted);
+  real.settle();
+  REQUIRE(other->transport);
+  const auto no_delay = [](Transport& transport) {
+    return transport.get_extra_info("socket").socket()->getsockopt(IPPROTO_TCP, TCP_NODELAY).value;
+  };
+  CHECK(no_delay(*made.transport) == 1);
+  CHECK(no_delay(*other->transport) == 1);
+  const Loopback net;
+  auto [ours, peer] = net.connection();
+  const auto given = real.start(std::move(ours), 0);
+  real.settle();
+  CHECK(no_delay(*given->transport) == 0);
+}
+
+// kivaloo#177, curl#3787 and others: a write that killed the process.
+TEST_CASE("write: to a closed peer it is an error, not a SIGPIPE") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGPIPE, SIG_DFL);
+    int fds[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) ::_exit(1);
+    ::close(fds[1]);
+    EventLoop loop;
+    const auto recorder = std::make_shared<Recorder>();
+    recorder->on_made = [&] {
+      recorder->transport->pause_reading();
+      recorder->transport->write("a");
+      recorder->transport->write(std::string(100'000, 'b'));
+      recorder->transport->writelines({"c", "d"});
+    };
+    recorder->on_lost = [&] { loop.stop(); };
+    detail::SocketTransport::start(loop, Socket(posix, fds[0]), recorder, Endpoint(), nullptr, {});
+    loop.run_forever();
+    ::_exit(describe(recorder->error) == "BrokenPipeError: [Errno 32] Broken pipe" ? 42 : 2);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 42);
+}
+
+TEST_CASE("write: a megabyte arrives whole through the smallest send buffer there is") {
+  const Loopback net;
+  for (const char* poller : pollers) {
+    CAPTURE(poller);
+    RealLoop real(poller);
+    std::string text(1 << 20, '\0');
+    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 % 251);
+    auto [ours, theirs] = net.connection();
+    const int smallest = 1;
+    REQUIRE(::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest) == 0);
+    const auto sender = real.start(std::move(ours));
+    const auto receiver = real.start(std::move(theirs));
+    const Future<> all_there = real.loop->create_future<void>();
+    receiver->on_eof = [&] { all_there.set_result(); };
+    sender->on_made = [&] {
+      sender->transport->write(text);
+      sender->transport->close();
+    };
+    real.loop->run_until_complete(all_there);
+    CHECK((receiver->received == text));
+    receiver->calm_down();
+    sender->calm_down();
+  }
+}
+
+TEST_CASE("create_connection: a given socket that blocks does not block the loop") {
+  RealLoop real;
+  int fds[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+  const UniqueFd peer(posix, fds[1]);
+  Socket given(real.calls, fds[0]);
+  const auto factory = [] { return std::make_shared<Recorder>(); };
+  const auto made = real.loop->run_until_complete(create_connection(factory, {.sock = &given}));
+  made.transport->write(std::string(10'000'000, 'x'));
+  CHECK(made.transport->get_write_buffer_size() > 1'000'000);
+  real.settle();
+  CHECK(made.protocol->trace == "made pause ");
+}
+
+TEST_CASE("create_connection: to a port that nobody listens on it is refused, by name") {
+  RealLoop real;
+  const UniqueFd taken(posix, ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+                                       0));  // Bound, so that nobody else listens.
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(taken.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const int port = ntohs(Loopback::address_of(taken.get()).sin_port);
+  const auto factory = [] { return std::make_shared<Recorder>(); };
+  CHECK(error_of([&] {
+          real.loop->run_until_complete(create_connection(factory, "127.0.0.1", port));
+        }) == "ConnectionRefusedError: [Errno 111] Connect call failed ('127.0.0.1', " +
+                  std::to_string(port) + ")");
+  CHECK(error_of([&] {
+          real.loop->run_until_complete(create_server(factory, "127.0.0.1", port));
+        }) == "OSError: [Errno 98] error while attempting to bind on address ('127.0.0.1', " +
+                  std::to_string(port) + "): address already in use");
+}
+
+TEST_CASE("echo: a round trip costs one wait, one recv and one send a side") {
+  RealLoop real;
+  const auto echo = [] {
+    auto recorder = std::make_shared<Recorder>();
+    recorder->on_data = [its = recorder.get()] {
+      its->transport->write(its->received);
+      its->received.clear();
+      its->trace.clear();
+    };
+    return recorder;
+  };
+  const Server server = real.loop->run_until_complete(create_server(echo, "127.0.0.1", 0));
+  const auto made = real.loop->run_until_complete(
+      create_connection([] { return std::make_shared<Recorder>(); }, "127.0.0.1",
+                        server.sockets()[0].getsockname().port()));
+  const int trips = 1000;
+  int left = 10;  // To warm up.
+  const Future<> warm = real.loop->create_future<void>();
+  const Future<> done = real.loop->create_future<void>();
+  made.protocol->on_data = [&] {
+    made.protocol->trace.clear();
+    if (--left == 0) return warm.done() ? done.set_result() : warm.set_result();
+    made.transport->write("ping");
+  };
+  made.transport->write("ping");
+  real.loop->run_until_complete(warm);
+  real.calls.reset();
+  left = trips;
+  made.transport->write("ping");
+  real.loop->run_until_complete(done);
+  CHECK(real.calls.count(Call::recv) == 2 * trips);
+  CHECK(real.calls.count(Call::send) == 2 * trips);
+  CHECK(real.calls.count(Call::poller_wait) <= 2 * trips + 10);
+  CHECK(real.calls.count(Call::poller_set) == 0);
+  made.protocol->calm_down();
+}
+
+TEST_SUITE_END();
