@@ -168,8 +168,8 @@ class Future {
   }
   void set_exception(std::exception_ptr error) const {
     refuse_on_task("Task does not support set_exception operation");
-    if (!error) throw ValueError("invalid exception object");
     state_->require_pending();
+    if (!error) throw ValueError("invalid exception object");
     state_->settle_exception(std::move(error));
   }
   template <class E>

@@ -239,7 +239,7 @@ TEST_SUITE("reactor/task/coro") {
     CHECK_THROWS_AS(run(picky(-1)), std::out_of_range);
   }
 
-  // CPython: test_coroutines.py test_func_... "cannot reuse already awaited coroutine"
+  // CPython: test_coroutines.py test_func_15
   TEST_CASE("coro: awaited a second time, it throws") {
     const auto twice = []() -> Coro<std::string> {
       Coro<int> coro = gives(1);

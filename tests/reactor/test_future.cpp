@@ -89,7 +89,7 @@ TEST_SUITE("reactor/task/future") {
     CHECK((future.exception() == error));
   }
 
-  // CPython: test_futures.py test_future_cancelled_result_refcycles
+  // CPython: test_futures.py test_cancel, test_future_cancel_message_getter
   TEST_CASE("future: cancelled, result() and exception() throw the message") {
     TestLoop test;
     const Future<int> future = ended(test.loop, End::cancelled);
@@ -99,7 +99,7 @@ TEST_SUITE("reactor/task/future") {
     CHECK(cancel_message_of([&] { future.exception(); }) == "first");
   }
 
-  // CPython: test_futures.py test_set_result_... and test_cancel: "invalid state"
+  // CPython: test_futures.py test_result, test_exception, test_cancel
   TEST_CASE("future: once it is done, nothing sets it again") {
     TestLoop test;
     End how = End::result;
@@ -120,6 +120,9 @@ TEST_SUITE("reactor/task/future") {
     CHECK_THROWS_WITH_AS(future.set_exception(std::exception_ptr()), "invalid exception object",
                          ValueError);
     CHECK_FALSE(future.done());
+    future.set_result();
+    CHECK_THROWS_WITH_AS(future.set_exception(std::exception_ptr()), "invalid state",
+                         InvalidStateError);
   }
 
   TEST_CASE("future: a value that cannot be made leaves it pending") {
@@ -155,7 +158,7 @@ TEST_SUITE("reactor/task/future") {
     CHECK(cancel_message_of([&] { future.result(); }) == "first");
   }
 
-  // CPython: test_futures.py test_add_done_callback... "test_callbacks_invoked_on_set_result"
+  // CPython: test_futures.py test_callbacks_invoked_on_set_result
   TEST_CASE("callbacks: run through the loop in the order they were added, twice if added twice") {
     TestLoop test;
     const Future<int> future(test.loop);
@@ -171,7 +174,7 @@ TEST_SUITE("reactor/task/future") {
     CHECK(trace == "abac");
   }
 
-  // CPython: test_futures.py test_callbacks_invoked_on_set_exception, test_cancel
+  // CPython: test_futures.py test_callbacks_invoked_on_set_exception
   TEST_CASE("callbacks: run once, however the future ends") {
     TestLoop test;
     for (const End how : {End::result, End::exception, End::cancelled}) {
@@ -321,7 +324,8 @@ TEST_SUITE("reactor/task/future") {
     CHECK(reports[0].get("future") == "<Future finished exception=std::out_of_range: far>");
   }
 
-  // CPython: test_futures.py test_tb_logger_result_retrieved, test_tb_logger_exception_retrieved
+  // CPython: test_futures.py test_tb_logger_exception_retrieved,
+  // test_tb_logger_not_called_after_cancel
   TEST_CASE("never retrieved: silent once somebody has looked, or cancelled") {
     TestLoop test;
     Future<int> future = ended(test.loop, End::exception);
@@ -380,7 +384,7 @@ TEST_SUITE("reactor/task/future") {
     CHECK(trace == "abc");
   }
 
-  // CPython: test_futures.py test_wrap_future..., FutureTests: "attached to a different loop"
+  // CPython: test_tasks.py test_other_loop_future
   TEST_CASE("await: a pending future of another loop is refused") {
     TestLoop test;
     TestLoop other;

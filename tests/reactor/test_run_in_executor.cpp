@@ -31,7 +31,7 @@ using weir::test::TestLoop;
 using namespace std::chrono_literals;
 
 TEST_SUITE("reactor/task/run_in_executor") {
-  // CPython: test_base_events.py test_run_in_executor..., test_events.py test_run_in_executor
+  // CPython: test_events.py test_run_in_executor
   TEST_CASE("run_in_executor: the future gets what the function returns") {
     TestLoop test;
     int calls = 0;
@@ -184,7 +184,6 @@ TEST_SUITE("reactor/task/run_in_executor") {
     CHECK(future->cancelled());
   }
 
-  // CPython: concurrent.futures shutdown(cancel_futures=True), as seen through wrap_future
   TEST_CASE("executor: a job that it drops cancels the future") {
     const int before = Alive::count;
     TestLoop test;
@@ -236,7 +235,6 @@ TEST_SUITE("reactor/task/run_in_executor") {
     CHECK(test.loop.owned().empty());
   }
 
-  // CPython: test_base_events.py test_run_in_executor_... closed
   TEST_CASE("run_in_executor: a closed loop refuses") {
     TestLoop test;
     test.loop.close();

@@ -46,7 +46,7 @@ Coro<> throws_later(E error) {
 }  // namespace
 
 TEST_SUITE("reactor/task/run_until_complete") {
-  // CPython: test_base_events.py test_run_until_complete
+  // CPython: test_events.py test_run_until_complete
   TEST_CASE("run_until_complete: a coroutine is run to its end, and its result returned") {
     TestLoop test;
     CHECK(test.loop.run_until_complete(gives_later(7)) == 7);
@@ -84,7 +84,7 @@ TEST_SUITE("reactor/task/run_until_complete") {
     CHECK_THROWS_AS(test.loop.run_until_complete(throws_later(CancelledError())), CancelledError);
   }
 
-  // CPython: test_base_events.py test_run_until_complete_stopped
+  // CPython: test_events.py test_run_until_complete_stopped
   TEST_CASE("run_until_complete: stopped before that, it says so, and the task goes on later") {
     TestLoop test;
     const Task<int> task = test.loop.create_task(gives_later(7));
@@ -95,7 +95,6 @@ TEST_SUITE("reactor/task/run_until_complete") {
     CHECK(test.loop.run_until_complete(task) == 7);
   }
 
-  // CPython: test_base_events.py test_run_until_complete_closed
   TEST_CASE("run_until_complete: a closed loop refuses, and the coroutine is destroyed unrun") {
     const int before = Alive::count;
     TestLoop test;
@@ -106,7 +105,7 @@ TEST_SUITE("reactor/task/run_until_complete") {
     CHECK(Alive::count == before);
   }
 
-  // CPython: test_events.py test_run_until_complete_... "This event loop is already running"
+  // CPython: test_events.py test_run_until_complete_nesting
   TEST_CASE("run_until_complete: inside the running loop it is refused, and nothing runs") {
     TestLoop test;
     std::string trace;
@@ -149,7 +148,7 @@ TEST_SUITE("reactor/task/run_until_complete") {
     CHECK(trace.empty());
   }
 
-  // CPython: tasks.py ensure_future
+  // CPython: test_base_events.py test_run_until_complete_loop
   TEST_CASE("run_until_complete: another loop's future is refused") {
     TestLoop test;
     TestLoop other;
@@ -180,7 +179,7 @@ TEST_SUITE("reactor/task/run_until_complete") {
     CHECK(test.loop.run_until_complete(gives_later(7)) == 7);
   }
 
-  // CPython: test_base_events.py test_run_until_complete_baseexception, bpo-22429
+  // CPython: test_base_events.py test_run_until_complete_baseexception
   TEST_CASE(
       "Ctrl-C: thrown by the task, it is thrown here and nowhere else; the next run is whole") {
     TestLoop test;

@@ -264,7 +264,7 @@ TEST_SUITE("reactor/task/runner") {
     CHECK(trace == "cancelled");
   }
 
-  // CPython: test_runners.py test_interrupt_call_soon... test_signal_install_not_supported_ok
+  // CPython: test_runners.py test_interrupt_call_soon, test_interrupt_wait
   TEST_CASE("SIGINT: cancels main; run gives 130 where it has an exit code to give") {
     FakeKernel kernel;
     const auto nothing = [](FakeKernel* from) -> Coro<> { co_await interrupted(from, 0); };
@@ -279,7 +279,6 @@ TEST_SUITE("reactor/task/runner") {
                     KeyboardInterrupt);
   }
 
-  // CPython: test_runners.py test_interrupt_wait
   TEST_CASE("SIGINT: a main that ends normally all the same gives its value") {
     FakeKernel kernel;
     CHECK(weir::run(swallows_interrupt(&kernel), kernel) == 7);
@@ -315,7 +314,6 @@ TEST_SUITE("reactor/task/runner") {
     CHECK_FALSE(caught);
   }
 
-  // CPython: test_runners.py test_signal_install_... "custom handler is left alone"
   TEST_CASE("SIGINT: a handler that the program has installed is left alone") {
     FakeKernel kernel;
     struct sigaction action{};

@@ -91,7 +91,7 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK_THROWS_AS(task.result(), CancelledError);
   }
 
-  // CPython: test_tasks.py test_cancel_before_run... test_cancel_task_before_it_starts
+  // CPython: test_tasks.py test_cancel_with_message_before_starting_task
   TEST_CASE("cancel: before its first step, the body never runs and its arguments go") {
     const int before = Alive::count;
     TestLoop test;
@@ -110,7 +110,6 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(Alive::count == before);
   }
 
-  // CPython: test_tasks.py test_cancel_done
   TEST_CASE("cancel: a done task refuses, and stays as it is") {
     TestLoop test;
     const auto gives = []() -> Coro<int> { co_return 7; };
@@ -133,7 +132,7 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(trace == "012345");
   }
 
-  // CPython: test_tasks.py test_cancel_with_message_...
+  // CPython: test_tasks.py test_cancel_with_message_then_future_result
   TEST_CASE("message: reaches the coroutine, and whoever awaits the task") {
     TestLoop test;
     const Task<std::string> inner = test.loop.create_task(swallows(Future<>(test.loop)));
@@ -151,7 +150,6 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(outer.result() == "swallowed m3");
   }
 
-  // CPython: test_tasks.py test_cancel_with_message_before_starting_task and the C Task
   TEST_CASE("message: of several, a parked task throws the first") {
     TestLoop test;
     const Task<std::string> on_future = test.loop.create_task(swallows(Future<>(test.loop)));
@@ -233,7 +231,7 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(task.result() == "ab");
   }
 
-  // CPython: test_tasks.py test_cancel_yield / semantics: swallowing
+  // CPython: test_tasks.py test_cancel_task_catching, test_cancel_task_ignoring
   TEST_CASE("swallowed: the task ends normally, and the request stays counted") {
     TestLoop test;
     const Task<std::string> task = test.loop.create_task(swallows(Future<>(test.loop)));
@@ -383,7 +381,6 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(task.result() == 7);
   }
 
-  // CPython: test_tasks.py test_cancel_inner_future... test_cancel_task_catching
   TEST_CASE("inner task: cancelled in place of the outer, which hears when the inner has ended") {
     TestLoop test;
     const auto lingers = [](Future<> future, Future<> release) -> Coro<> {
@@ -421,7 +418,6 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(outer.cancelling() == 1);
   }
 
-  // CPython: test_tasks.py test_cancel_task_ignoring; gh-86296
   TEST_CASE("woken: a cancellation between wake-up and resumption throws in place of the result") {
     TestLoop test;
     const Future<> future(test.loop);

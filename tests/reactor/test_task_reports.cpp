@@ -74,7 +74,6 @@ struct Leaves {
 }  // namespace
 
 TEST_SUITE("reactor/task/task_reports") {
-  // CPython: test_tasks.py test_log_traceback... "Task exception was never retrieved"
   TEST_CASE("never retrieved: a forgotten task that failed is reported once, by name") {
     TestLoop test;
     test.loop.create_task(fails(), "worker");
@@ -265,7 +264,6 @@ TEST_SUITE("reactor/task/task_reports") {
     CHECK(test.take_reports().size() >= 1);
   }
 
-  // CPython: test_tasks.py test_step_result... "Task got bad yield"
   TEST_CASE("bad yield: awaiting what is not weir's is reported once; closing ends the task") {
     const int before = Alive::count;
     TestLoop test;

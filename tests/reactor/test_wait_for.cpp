@@ -106,7 +106,6 @@ struct SelfAware {
 }  // namespace
 
 TEST_SUITE("reactor/task/wait_for") {
-  // CPython: test_waitfor.py test_wait_for_with_... success
   TEST_CASE("wait_for: in time, it gives the result, and leaves no timer") {
     TestLoop test;
     std::string trace;
@@ -131,7 +130,7 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(test.loop.timers().empty());
   }
 
-  // CPython: test_waitfor.py test_wait_for
+  // CPython: test_waitfor.py test_asyncio_wait_for_timeout
   TEST_CASE("wait_for: too late, the awaitable is cancelled and TimeoutError thrown") {
     const int before = Alive::count;
     TestLoop test;
@@ -209,7 +208,7 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(it.task->result() == "time-out 0");
   }
 
-  // CPython: test_waitfor.py test_wait_for_timeout_less_then_0_or_0
+  // CPython: test_waitfor.py test_wait_for_waits_for_task_cancellation_w_timeout_0
   TEST_CASE("no time: a task is cancelled, and waited for") {
     TestLoop test;
     const Task<> inner = test.loop.create_task(lingers());
@@ -316,7 +315,7 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(it.task->result() == "time-out 0");
   }
 
-  // CPython: test_waitfor.py test_cancel_wait_for; gh-86296
+  // CPython: test_waitfor.py test_cancel_wait_for
   TEST_CASE("outside: cancelled before the time is up, it is a cancellation") {
     TestLoop test;
     const Future<std::string> future(test.loop);
@@ -329,7 +328,6 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(test.loop.timers().empty());
   }
 
-  // CPython: test_timeouts.py test_timeout_after_cancellation, test_cancel_after_timeout...
   TEST_CASE("outside: cancelled in the pass of the time-out, it is a cancellation") {
     TestLoop test;
     const Future<std::string> future(test.loop);
@@ -349,7 +347,7 @@ TEST_SUITE("reactor/task/wait_for") {
     }
   }
 
-  // CPython: test_waitfor.py test_wait_for_... gh-86296
+  // CPython: test_waitfor.py test_wait_for_issue86296
   TEST_CASE("outside: cancelled in the pass of the result, the cancellation is not lost") {
     TestLoop test;
     const Future<std::string> future(test.loop);
@@ -386,7 +384,7 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(task->result() == "first time-out 1");
   }
 
-  // CPython: test_waitfor.py test_wait_for_suppress_cancellation... (3.12)
+  // CPython: test_waitfor.py test_wait_for_cancel_suppressed
   TEST_CASE("swallowed: a cancellation that the awaitable swallows gives its value") {
     TestLoop test;
     const SelfAware it(test, swallows(5s, "kept"), 1s);
@@ -397,7 +395,7 @@ TEST_SUITE("reactor/task/wait_for") {
     CHECK(it.task->result() == "kept 0");
   }
 
-  // CPython: test_waitfor.py test_wait_for_raises_timeout_error_if_returned_during_cancellation
+  // CPython: test_waitfor.py test_wait_for_reraises_exception_during_cancellation
   TEST_CASE("swallowed: an error of the cleanup passes through") {
     TestLoop test;
     const SelfAware it(test, fails_on_cancel(), 1s);
