@@ -58,10 +58,13 @@ void Listener::start() {
   loop_.io().set_owner(socket_->fd(), &ready_node_);
 }
 
-void Listener::close() {
+void Listener::stop() {
   retry_.cancel();
-  if (!socket_->valid()) return;
-  if (loop_token_->loop != nullptr) loop_.io().forget(socket_->fd());
+  if (socket_->valid() && loop_token_->loop != nullptr) loop_.io().forget(socket_->fd());
+}
+
+void Listener::close() {
+  stop();
   socket_->close();
 }
 

@@ -28,7 +28,9 @@ class Listener final : public std::enable_shared_from_this<Listener> {
 
   /// listen(2), and watches. Throws OSError.
   void start();
-  /// At once: nothing is accepted after this, and no timer stays behind.
+  /// At once: nothing is accepted after this, and no timer stays behind. start() begins again.
+  void stop();
+  /// stop(), for good.
   void close();
   const std::shared_ptr<Socket>& socket() const noexcept { return socket_; }
 

@@ -84,7 +84,12 @@ const Owned::Kind ServerState::owned_kind = {
 void ServerState::start_serving() {
   if (closed_) throw RuntimeError("server " + repr() + " is closed");
   if (serving_) return;
-  for (const auto& listener : listeners_) listener->start();
+  try {
+    for (const auto& listener : listeners_) listener->start();
+  } catch (...) {  // All of them or none: else some would accept for a server that does not serve.
+    for (const auto& listener : listeners_) listener->stop();
+    throw;
+  }
   serving_ = true;
   self_ = shared_from_this();
   loop_.own(*this);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <utility>
 
 #include <weir/reactor/error.hpp>
@@ -208,6 +209,7 @@ void SocketTransport::enqueue(std::span<const std::string_view> pieces, const ch
   const bool gathers = gather_ && loop_.is_running();
   const bool small = gathers && total < direct_write_bytes && !flow_.over(buffer_.size() + total);
   if (!small && !blocked_) return send_now(pieces);
+  buffer_.reserve(total);  // All of it or nothing, if there is no memory.
   for (const std::string_view piece : pieces) buffer_.append(piece);
   if (!blocked_) return loop_.when_drained(*this);
   after_enqueue();
@@ -237,10 +239,14 @@ void SocketTransport::send_now(std::span<const std::string_view> pieces) {
   const std::size_t of_gathered = std::min(taken, buffer_.size());
   taken -= of_gathered;
   if (of_gathered != 0) buffer_.consume(of_gathered);
-  for (const std::string_view piece : pieces) {
-    const std::size_t of_piece = std::min(taken, piece.size());
-    taken -= of_piece;
-    if (of_piece < piece.size()) buffer_.append(piece.substr(of_piece));
+  try {
+    for (const std::string_view piece : pieces) {
+      const std::size_t of_piece = std::min(taken, piece.size());
+      taken -= of_piece;
+      if (of_piece < piece.size()) buffer_.append(piece.substr(of_piece));
+    }
+  } catch (const std::bad_alloc&) {  // A part is on its way: going on would leave a hole behind it.
+    return fatal_error(std::current_exception(), "Fatal write error on socket transport");
   }
   if (!buffer_.empty()) wait_until_writable();
   after_enqueue();

@@ -11,7 +11,7 @@ namespace weir::detail {
 /// Bytes that wait to be sent: append at the back, consume at the front, one contiguous run in
 /// between, so that what was gathered leaves in one send(). Consuming moves an index, never bytes.
 ///
-/// Errors    append() may throw std::bad_alloc, with nothing changed.
+/// Errors    append() and reserve() may throw std::bad_alloc, with nothing changed.
 /// Cost      Amortised O(1) a byte. No memory while empty: up to 4 KiB come from the thread's pool.
 class WriteBuffer {
  public:
@@ -24,9 +24,13 @@ class WriteBuffer {
   bool empty() const noexcept { return begin_ == end_; }
   std::string_view bytes() const noexcept { return {data_ + begin_, size()}; }
 
+  /// Appending `more` bytes does not throw after this.
+  void reserve(std::size_t more) {
+    if (more > capacity_ - end_) make_room(more);
+  }
   void append(std::string_view more) {
     if (more.empty()) return;  // It may have no address, and memcpy() wants one.
-    if (more.size() > capacity_ - end_) make_room(more.size());
+    reserve(more.size());
     std::memcpy(data_ + end_, more.data(), more.size());
     end_ += more.size();
   }

@@ -54,7 +54,7 @@ void ByteBuffer::append(std::string_view more) {
 void ByteBuffer::settle() {
   if (!borrowed_) return;
   if (size_ != 0) {
-    if (size_ > capacity_ || capacity_ > small_capacity) return move_to_new_block({}, {});
+    if (size_ > capacity_) return move_to_new_block({}, {});
     std::memcpy(own_, begin_, size_);
   }
   borrowed_ = false;

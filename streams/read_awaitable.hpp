@@ -36,6 +36,7 @@ class [[nodiscard]] ReadAwaitable {
   }
   template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
+    reader_->check_may_wait(Op::function);  // Refused, it has taken nothing.
     or_give_up([&] { reader_->wait(Op::function, this, look_again, waiter.promise()); });
   }
   typename Op::Result await_resume() {

@@ -199,12 +199,8 @@ Verdict ReaderState::look_until_any(const Separators& separators, Look look) {
 Verdict ReaderState::look_for(std::span<const std::string_view> separators, std::string_view key,
                               bool is_set) {
   if (buffer_.size() >= separators.front().size()) {
-    recall(key, is_set);
-    if (memo_.length == 0) search(separators);
-    if (memo_.length != 0) {
-      return found_verdict(static_cast<std::size_t>(memo_.start - buffer_.position()),
-                           memo_.length);
-    }
+    recall(key, is_set, separators.size());
+    if (const Match match = search(separators); match.length != 0) return found_verdict(match);
     // The last bytes may be the beginning of a separator, and do not count yet.
     const std::size_t longest = separators.back().size();
     amount_ = buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0;
@@ -213,44 +209,54 @@ Verdict ReaderState::look_for(std::span<const std::string_view> separators, std:
   return eof_ ? Verdict::incomplete : Verdict::wait;
 }
 
-/// Brings the memo to where the record starts now; for another separator it starts anew.
-void ReaderState::recall(std::string_view key, bool is_set) {
+/// Another separator, or set, starts anew at the record that begins now.
+void ReaderState::recall(std::string_view key, bool is_set, std::size_t count) {
+  if (memo_.is_set == is_set && memo_.key == key) return;
+  memo_.key = key;
+  memo_.is_set = is_set;
+  memo_.single = {buffer_.position(), Scan::none};
+  if (is_set) memo_.of_set.assign(count, memo_.single);
+}
+
+/// The match that ends first; of two that end together the one of the shorter separator. Each of
+/// them goes on where it stopped, and no further than it could still win: looking for all of them
+/// to the end of the buffer, for every record, would be quadratic.
+ReaderState::Match ReaderState::search(std::span<const std::string_view> separators) noexcept {
+  const std::span<Scan> scans = memo_.scans();
   const std::uint64_t record = buffer_.position();
-  if (memo_.key != key || memo_.is_set != is_set) {
-    memo_.key = key;
-    memo_.is_set = is_set;
-    memo_.searched = record;
-    memo_.length = 0;
+  Match best;
+  for (std::size_t i = 0; i < separators.size(); ++i) {
+    if (scans[i].match < record) scans[i].match = Scan::none;  // Its beginning has been taken.
+    if (scans[i].match == Scan::none) continue;
+    const Match known{static_cast<std::size_t>(scans[i].match - record), separators[i].size()};
+    if (best.length == 0 || known.end() < best.end()) best = known;
   }
-  if (memo_.start < record) memo_.length = 0;  // Another call has taken its beginning.
-  memo_.searched = std::max(memo_.searched, record);
-}
-
-/// Looks for the match that ends first; of two that end together the shorter separator counts,
-/// which is looked for first.
-void ReaderState::search(std::span<const std::string_view> separators) noexcept {
-  const auto searched = static_cast<std::size_t>(memo_.searched - buffer_.position());
-  std::size_t end = buffer_.size();
-  for (const std::string_view separator : separators) {
-    // A match that ends where the best one does, or later, loses: what lies behind is not searched.
-    const std::string_view text = buffer_.view().substr(0, memo_.length == 0 ? end : end - 1);
+  for (std::size_t i = 0; i < separators.size(); ++i) {
+    const std::string_view separator = separators[i];
+    if (scans[i].match != Scan::none) continue;
+    // Only one that ends earlier still wins: the shorter ones have been here before.
+    std::size_t end = best.length == 0 ? buffer_.size() : best.end() - 1;
+    const auto searched = static_cast<std::size_t>(std::max(scans[i].searched, record) - record);
+    if (searched >= end) continue;
     const std::size_t from = searched >= separator.size() ? searched + 1 - separator.size() : 0;
-    const std::size_t start = find_separator(text, separator, from);
-    if (start == not_found) continue;
-    memo_.start = buffer_.position() + start;
-    memo_.length = separator.size();
-    end = start + separator.size();
+    const std::size_t start = find_separator(buffer_.view().substr(0, end), separator, from);
+    if (start != not_found) {
+      best = {start, separator.size()};
+      end = best.end();
+      scans[i].match = record + start;
+    }
+    scans[i].searched = record + end;
+    bytes_scanned_ += end - std::min(searched, from + separator.size() - 1);
   }
-  bytes_scanned_ += end - searched;
-  memo_.searched = buffer_.position() + end;
+  return best;
 }
 
-Verdict ReaderState::found_verdict(std::size_t start, std::size_t length) {
-  if (start > limit_) {
-    amount_ = start;
+Verdict ReaderState::found_verdict(const Match& match) {
+  if (match.start > limit_) {
+    amount_ = match.start;
     return Verdict::overrun_found;
   }
-  amount_ = start + length;
+  amount_ = match.end();
   return Verdict::take;
 }
 
@@ -304,7 +310,6 @@ void ReaderState::check_may_wait(const char* function) const {
 
 void ReaderState::wait(const char* function, const void* read,
                        Verdict (*look)(ReaderState&, const void*), PromiseBase& promise) {
-  check_may_wait(function);
   if (current_task->future().token != loop_token_) {
     throw RuntimeError("Task " + current_task->describe_task() + " got " + repr() +
                        " attached to a different loop");

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <weir/net/read_block.hpp>
 #include <weir/net/transport.hpp>
@@ -106,10 +107,12 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
 
   // ---- Waiting
 
+  /// RuntimeError "read() called while another coroutine is already waiting for incoming data".
+  void check_may_wait(const char* function) const;
   /// Parks the current task on this reader until look(*this, read) says something else than wait.
+  /// No other task may be waiting.
   ///
-  /// Errors    RuntimeError "read() called while another coroutine is already waiting for incoming
-  ///           data"; the task belongs to another loop.
+  /// Errors    RuntimeError  the task belongs to another loop.
   void wait(const char* function, const void* read, Verdict (*look)(ReaderState&, const void*),
             PromiseBase& waiter);
   /// In await_resume(): whether there was a wait. It must then be finished before anything else.
@@ -129,14 +132,27 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   EventLoop& loop() const noexcept { return *loop_; }
 
  private:
-  /// How far the stream has been searched for one separator, or one set of them. Positions only
-  /// grow, so what other calls take away cannot make it lie; no byte is searched twice.
+  /// How far the stream has been searched for one separator: no match ends at `searched` or before,
+  /// but for the one that starts at `match`. Positions only grow, so what other calls take away
+  /// cannot make it lie; no byte is looked at twice.
+  struct Scan {
+    static constexpr std::uint64_t none = static_cast<std::uint64_t>(-1);
+    std::uint64_t searched = 0;
+    std::uint64_t match = none;
+  };
+  /// The scans of the separator, or of the set of them, that was looked for last.
   struct Memo {
+    std::span<Scan> scans() noexcept { return is_set ? std::span(of_set) : std::span(&single, 1); }
     std::string key;
-    bool is_set = false;         // Of several; a single one may read like the key of a set.
-    std::uint64_t searched = 0;  // No match ends here or before, but for the one that is known:
-    std::uint64_t start = 0;
-    std::size_t length = 0;  // 0: none is.
+    bool is_set = false;  // A single separator may read like the key of a set.
+    Scan single;
+    std::vector<Scan> of_set;
+  };
+  /// In the buffer. Of length 0: none.
+  struct Match {
+    std::size_t start = 0;
+    std::size_t length = 0;
+    std::size_t end() const noexcept { return start + length; }
   };
 
   static const RunnableKind wait_runnable;
@@ -150,10 +166,9 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void keep_or_trim();
   void trim_when_drained() noexcept;
   Verdict look_for(std::span<const std::string_view> separators, std::string_view key, bool is_set);
-  void recall(std::string_view key, bool is_set);
-  void search(std::span<const std::string_view> separators) noexcept;
-  Verdict found_verdict(std::size_t start, std::size_t length);
-  void check_may_wait(const char* function) const;
+  void recall(std::string_view key, bool is_set, std::size_t count);
+  Match search(std::span<const std::string_view> separators) noexcept;
+  Verdict found_verdict(const Match& match);
   void run_wait(ReadWait& node);
   bool must_go_on(ReadWait& node);
   void drop_wait(ReadWait& node) noexcept;

@@ -149,7 +149,9 @@ class StreamReader {
 
   /// What is received and not yet read.
   std::size_t buffered_bytes() const noexcept { return state_->buffered_bytes(); }
-  /// How many bytes searches have looked at, for every separator together.
+  /// How many bytes searches have looked at. For one separator no more than have come, over
+  /// wake-ups, calls, time-outs and cancellations; a byte counts for each separator of a set that
+  /// it was looked at for.
   std::uint64_t bytes_scanned() const noexcept { return state_->bytes_scanned(); }
   std::size_t limit() const noexcept { return state_->limit(); }
   /// <StreamReader 9 bytes eof limit=4 paused>

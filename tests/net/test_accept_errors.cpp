@@ -189,6 +189,16 @@ TEST_CASE_FIXTURE(Serving, "EventLoop::close: while the listener waits, it leave
   CHECK(fds_of_ours().empty());
 }
 
+TEST_CASE_FIXTURE(Serving, "add_reader: the descriptor of a listener that waits is refused, too") {
+  const Server server = serve();
+  const int fd = server.sockets()[0].fd();
+  kernel.script(Call::accept, {.error = EMFILE});
+  dial(port);
+  run();
+  CHECK(take_reports().size() == 1);
+  CHECK_THROWS_AS(loop.add_reader(fd, [] {}), RuntimeError);
+}
+
 TEST_CASE_FIXTURE(Serving,
                   "start_serving: while the listener waits, it does not begin again early") {
   const Server server = serve();

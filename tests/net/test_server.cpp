@@ -83,6 +83,22 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
+    Serving, "start_serving: when the second listener fails, the first does not listen alone") {
+  kernel.add_host("two.example", {"127.0.0.1", "::1"});
+  const Server server = serve({.start_serving = false}, "two.example");
+  kernel.script(Call::poller_set, {.value = 0});  // The first one goes well.
+  kernel.script(Call::poller_set, {.error = ENOSPC});
+  CHECK(error_of([&] { loop.run_until_complete(server.start_serving()); }) ==
+        "OSError: [Errno 28] No space left on device");
+  CHECK_FALSE(server.is_serving());
+  const int first = server.sockets()[0].fd();
+  loop.add_reader(first, [] {});  // Nobody's: it is not refused.
+  CHECK(loop.remove_reader(first));
+  loop.run_until_complete(server.start_serving());
+  CHECK(reachable());
+}
+
+TEST_CASE_FIXTURE(
     Serving,
     "close: stops listening at once, as often as one likes, and leaves connections alone") {
   const Server server = serve();

@@ -278,6 +278,45 @@ TEST_CASE_FIXTURE(
   CHECK(link.protocol->trace == "made pause resume lost() ");
 }
 
+TEST_CASE_FIXTURE(
+    NetLoop,
+    "gather: what resume_writing writes during the flush may leave in one go, and then it ends") {
+  const Link link = narrow_link(8);
+  link.transport->set_write_buffer_limits(10, 4);
+  link.protocol->on_resume = [&] { link.transport->write("[last]"); };
+  in_loop([&] {
+    link.transport->write("0123456789abcdefghij");
+    link.transport->close();
+  });
+  kernel.set_capacity(fd_of(link), 1000);
+  run();
+  CHECK(link.protocol->trace == "made pause resume lost() ");
+  CHECK(kernel.take(link.peer) == "0123456789abcdefghij[last]");
+}
+
+TEST_CASE_FIXTURE(
+    NetLoop,
+    "gather: bytes that wait for room are sent by the event that says so, by no other call") {
+  const Link link = narrow_link(1);
+  const auto next = Recorder::successor(*link.protocol);
+  in_loop([&] { link.transport->write("abcdef"); });
+  loop.call_soon([&] {
+    kernel.take(link.peer);  // There is room now.
+    calls.reset();
+    link.transport->get_extra_info("socket");
+    link.transport->set_protocol(next);
+    link.transport->set_gather(false);
+    link.transport->set_write_buffer_limits(100);
+    link.transport->write_eof();
+    link.transport->close();
+    CHECK(calls.count(Call::send) == 0);
+    link.transport->abort();
+    CHECK(calls.count(Call::send) == 0);
+  });
+  run();
+  CHECK(next->trace == "lost() ");
+}
+
 // ---- Order
 
 TEST_CASE_FIXTURE(NetLoop, "writelines: pieces arrive in order, among writes of every size") {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <random>
 #include <string>
 #include <string_view>
@@ -170,6 +171,19 @@ TEST_CASE_FIXTURE(
   CHECK(kernel.take(link.peer) == "");
 }
 
+TEST_CASE_FIXTURE(NetLoop,
+                  "write: the dropped ones are counted from the first end of the connection") {
+  const Link link = this->link();
+  in_loop([&] {
+    link.transport->abort();
+    for (int i = 0; i < 4; ++i) link.transport->write("x");
+    link.transport->abort();
+    link.transport->close();
+    link.transport->write("x");
+  });
+  CHECK(logged.size() == 1);
+}
+
 TEST_CASE_FIXTURE(NetLoop, "write: after a close with nothing left to send it is dropped") {
   const Link link = this->link();
   in_loop([&] {
@@ -220,6 +234,33 @@ TEST_CASE_FIXTURE(NetLoop,
   CHECK(link.transport->get_write_buffer_size() == 0);
 }
 
+// ---- Without memory
+
+// Views that claim more bytes than there can be; only the first of them is ever read.
+TEST_CASE_FIXTURE(NetLoop,
+                  "write: what there is no memory for is not begun, while the socket is full") {
+  const volatile std::size_t claimed = PTRDIFF_MAX;
+  const Link link = narrow_link(1);
+  in_loop([&] { link.transport->write("abc"); });
+  CHECK_THROWS_AS(link.transport->writelines({"def", std::string_view("x", claimed)}),
+                  std::bad_alloc);
+  CHECK(link.transport->get_write_buffer_size() == 2);
+  CHECK(take_all(link.peer) == "abc");
+  CHECK_FALSE(link.transport->is_closing());
+}
+
+TEST_CASE_FIXTURE(NetLoop, "write: what was begun and cannot be kept ends the connection") {
+  const volatile std::size_t claimed = static_cast<std::size_t>(PTRDIFF_MAX) + 2;
+  const Link link = this->link();
+  kernel.set_max_send(1);
+  in_loop([&] { link.transport->write(std::string_view("x", claimed)); });
+  kernel.set_max_send(0);
+  CHECK(kernel.take(link.peer) == "x");
+  CHECK(kernel.at_eof(link.peer));
+  CHECK(link.protocol->trace == "made lost(std::bad_alloc) ");
+  CHECK(take_report() == "Fatal write error on socket transport: std::bad_alloc: std::bad_alloc");
+}
+
 // ---- write_eof
 
 // CPython: test_selector_events.py SelectorSocketTransportTests.test_write_eof
@@ -245,6 +286,20 @@ TEST_CASE_FIXTURE(NetLoop, "write_eof: waits for what was written before it") {
   CHECK(calls.count(Call::shutdown) == 0);
   CHECK(take_all(link.peer) == "all of it");
   CHECK(kernel.at_eof(link.peer));
+  CHECK(calls.count(Call::shutdown) == 1);
+}
+
+TEST_CASE_FIXTURE(NetLoop,
+                  "write_eof: after a write in the same callback it is one send and one shutdown") {
+  const Link link = this->link();
+  calls.reset();
+  in_loop([&] {
+    link.transport->write("data");
+    link.transport->write_eof();
+  });
+  CHECK(kernel.take(link.peer) == "data");
+  CHECK(kernel.at_eof(link.peer));
+  CHECK(calls.count(Call::send) == 1);
   CHECK(calls.count(Call::shutdown) == 1);
 }
 

@@ -117,7 +117,8 @@ class ReaderModel {
       waiter_ = &call;
       return;
     }
-    if (answer->find("Error: ") != std::string::npos) give_back(call);
+    const bool refused_at_once = first && answer->starts_with("RuntimeError: ");
+    if (!refused_at_once && answer->find("Error: ") != std::string::npos) give_back(call);
     call.outcome = *answer;
   }
 

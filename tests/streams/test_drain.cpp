@@ -164,6 +164,17 @@ TEST_SUITE("streams/drain") {
     CHECK(task.cancelled());
   }
 
+  TEST_CASE_FIXTURE(Paused, "drain: cancelled in that pass, it does not wait for room first") {
+    mock->closing = true;
+    protocol->pause_writing();
+    const Task<> task = loop.create_task(writer.drain());
+    pass();
+    task.cancel();
+    settle();
+    CHECK(task.cancelled());
+    CHECK(protocol->drain_waiters().empty());
+  }
+
   TEST_CASE_FIXTURE(Paused, "drain: released, it does not look whether writing is paused again") {
     protocol->pause_writing();
     const Task<> task = loop.create_task(writer.drain());

@@ -63,6 +63,12 @@ Coro<> cancelled_by_hand(StreamReader, StreamWriter) {
   co_return;
 }
 
+Coro<> throws_at_once(StreamReader, StreamWriter) {
+  const int local = 1;
+  if (local == 1) throw std::runtime_error("boom");
+  co_return;
+}
+
 Coro<> interrupted(StreamReader, StreamWriter) {
   const int local = 1;
   if (local == 1) throw weir::KeyboardInterrupt();
@@ -172,6 +178,23 @@ TEST_SUITE("streams/stream_reader_protocol") {
     CHECK(take_reports().empty());
   }
 
+  TEST_CASE_FIXTURE(ByHand, "client: one that fails is closed, also when its writer is kept") {
+    for (const auto client : {cancelled_by_hand, throws_at_once}) {
+      const auto mocked = std::make_shared<MockTransport>();
+      std::optional<StreamWriter> kept;
+      const auto keeps = [&kept, client](StreamReader its_reader, StreamWriter writer) {
+        kept.emplace(writer);
+        return client(std::move(its_reader), std::move(writer));
+      };
+      const auto protocol = std::make_shared<StreamReaderProtocol>(StreamReader(loop), keeps);
+      loop.call_soon([&] { protocol->connection_made(mocked); });
+      pass();
+      settle();
+      CHECK(mocked->closing);
+    }
+    CHECK(take_reports().size() == 1);
+  }
+
   TEST_CASE("client: cancelled by the end of the loop it is closed, and not reported") {
     ByHand test;
     test.connect(test.make(waits_for_ever));
@@ -198,7 +221,10 @@ TEST_SUITE("streams/stream_reader_protocol") {
     std::string seen;
     {
       const auto client = [&seen, token = std::move(token)](StreamReader its_reader,
-                                                            StreamWriter) -> Coro<> {
+                                                            StreamWriter writer) -> Coro<> {
+        {
+          const StreamWriter gone = std::move(writer);
+        }  // It would keep the protocol.
         const std::string line = co_await its_reader.readline();
         seen = *token + line;
       };
