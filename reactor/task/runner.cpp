@@ -38,6 +38,7 @@ void cancel_all_tasks(EventLoop& loop) {
     task->add_waiter(stoppers.emplace_back(loop, left));
   }
   try {
+    // NOLINTNEXTLINE(bugprone-infinite-loop): the stoppers count it down.
     while (left > 0) loop.run_forever();
   } catch (...) {
     for (const auto& task : tasks) task->seen_if_thrown(std::current_exception());
