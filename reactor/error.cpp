@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <typeinfo>
+#include <utility>
 
 #include <weir/reactor/clock.hpp>
 
@@ -35,6 +36,14 @@ std::string numbered(int error, std::string_view text) {
 template <class Error>
 std::exception_ptr made(int error, const std::string& text) {
   return std::make_exception_ptr(Error(error, text));
+}
+
+std::string counted(const std::string& message, const std::vector<std::exception_ptr>& exceptions) {
+  if (exceptions.empty()) {
+    throw ValueError("second argument (exceptions) must be a non-empty sequence");
+  }
+  const std::size_t count = exceptions.size();
+  return message + " (" + std::to_string(count) + " sub-exception" + (count == 1 ? ")" : "s)");
 }
 
 std::string type_name(const std::type_info& type) {
@@ -79,6 +88,11 @@ OSError::OSError(std::error_code code, std::string text)
 
 GaiError::GaiError(int gai_code, const std::string& text)
     : OSError(std::error_code(gai_code, gai_category()), numbered(gai_code, text)) {}
+
+ExceptionGroup::ExceptionGroup(std::string message, std::vector<std::exception_ptr> exceptions)
+    : std::runtime_error(counted(message, exceptions)),
+      message_(std::move(message)),
+      exceptions_(std::move(exceptions)) {}
 
 std::exception_ptr make_os_error(int error, std::string_view given) {
   const std::string text = given.empty() ? std::strerror(error) : std::string(given);

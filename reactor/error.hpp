@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace weir {
 
@@ -128,6 +129,24 @@ struct TimeoutError : OSError {
 /// service not known".
 struct GaiError : OSError {
   GaiError(int gai_code, const std::string& text);
+};
+
+/// Several failures at once: of the tasks of a TaskGroup, of the addresses that were tried.
+///
+/// Shape     what() is "unhandled errors in a TaskGroup (2 sub-exceptions)".
+/// Errors    ValueError "second argument (exceptions) must be a non-empty sequence".
+/// Source    CPython ExceptionGroup (PEP 654).
+class ExceptionGroup : public std::runtime_error {
+ public:
+  ExceptionGroup(std::string message, std::vector<std::exception_ptr> exceptions);
+  /// The text alone, without the count.
+  const std::string& message() const noexcept { return message_; }
+  /// What failed, in the order it did. Never empty, never a null.
+  const std::vector<std::exception_ptr>& exceptions() const noexcept { return exceptions_; }
+
+ private:
+  std::string message_;
+  std::vector<std::exception_ptr> exceptions_;
 };
 
 /// The OSError subclass that belongs to `error`, as an exception object. `text` defaults to

@@ -134,6 +134,23 @@ TEST_CASE("CancelledError: a handler for std::exception does not catch it") {
   CHECK_FALSE(is_caught_as<std::exception>(std::make_exception_ptr(weir::KeyboardInterrupt())));
 }
 
+TEST_CASE("ExceptionGroup: the text counts what failed, as Python prints it") {
+  const std::exception_ptr far = std::make_exception_ptr(std::out_of_range("far"));
+  const weir::ExceptionGroup one("unhandled errors in a TaskGroup", {far});
+  CHECK(std::string(one.what()) == "unhandled errors in a TaskGroup (1 sub-exception)");
+  CHECK(one.message() == "unhandled errors in a TaskGroup");
+  const weir::ExceptionGroup two("create_connection failed", {far, make_os_error(EPIPE)});
+  CHECK(describe(std::make_exception_ptr(two)) ==
+        "ExceptionGroup: create_connection failed (2 sub-exceptions)");
+  CHECK(two.exceptions().front() == far);
+}
+
+TEST_CASE("ExceptionGroup: one of nothing is refused") {
+  CHECK_THROWS_WITH_AS(weir::ExceptionGroup("nothing", {}),
+                       "second argument (exceptions) must be a non-empty sequence",
+                       weir::ValueError);
+}
+
 TEST_CASE("describe: type and text, in weir's names without the namespace") {
   CHECK(describe(std::make_exception_ptr(weir::ValueError("too big"))) == "ValueError: too big");
   CHECK(describe(std::make_exception_ptr(std::out_of_range("far"))) == "std::out_of_range: far");
