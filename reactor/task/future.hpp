@@ -7,6 +7,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -25,6 +26,21 @@ class Future;
 
 namespace detail {
 
+/// Whether T can be copied, asked of what it holds too: std::vector<std::unique_ptr<X>> says that
+/// it can, and then does not compile. A class of the user's with such a member deletes its copy
+/// constructor.
+template <class T>
+inline constexpr bool copies = std::is_copy_constructible_v<T>;
+template <class T>
+  requires requires { typename T::value_type; }
+inline constexpr bool copies<T> =
+    std::is_copy_constructible_v<T> &&
+    (std::is_same_v<typename T::value_type, T> || copies<typename T::value_type>);
+template <class... Ts>
+inline constexpr bool copies<std::tuple<Ts...>> = (copies<Ts> && ...);
+template <class A, class B>
+inline constexpr bool copies<std::pair<A, B>> = copies<A> && copies<B>;
+
 /// A future's state with room for its value.
 template <class T>
 struct FutureState : FutureBase {
@@ -41,7 +57,7 @@ struct FutureState : FutureBase {
     checked_value();
     if constexpr (std::is_void_v<T>) {
       return;
-    } else if constexpr (std::is_copy_constructible_v<T>) {
+    } else if constexpr (copies<T>) {
       return *value;
     } else {
       T taken = std::move(*value);
@@ -199,6 +215,8 @@ class Future {
   bool remove_done_callback(const DoneCallback& token) const;
 
   EventLoop& get_loop() const { return state_->loop(); }
+  /// Whether both name the same future.
+  friend bool operator==(const Future&, const Future&) = default;
   /// For reports: "<Future pending>".
   std::string repr() const { return state_->describe(); }
 
@@ -229,7 +247,7 @@ class Future {
 
  private:
   void refuse_on_task(const char* text) const {
-    if (state_->kind != &detail::PlainFutureState<T>::future_kind) throw RuntimeError(text);
+    if (state_->task() != nullptr) throw RuntimeError(text);
   }
   detail::Ref<detail::FutureState<T>> state_;
 };

@@ -46,7 +46,7 @@ void FutureBase::queue(FutureWaiter& waiter) {
 
 void FutureBase::settle_exception(std::exception_ptr its_error) {
   error = std::move(its_error);
-  exception_unseen = true;
+  exception_unseen = !silenced;
   settle(Status::finished);
 }
 

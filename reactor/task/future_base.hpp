@@ -72,6 +72,12 @@ struct FutureBase : Counted<FutureBase> {
   /// The loop, or RuntimeError "Event loop is closed" once it is gone.
   EventLoop& loop() const;
   std::string describe() const;
+  /// Nobody wants to hear of its exception any more: what it has, or comes to have, is not
+  /// reported.
+  void silence() noexcept {
+    silenced = true;
+    exception_unseen = false;
+  }
   /// What the caller throws now may be this future's own exception: then it has been heard.
   void seen_if_thrown(const std::exception_ptr& thrown) noexcept {
     if (error == thrown) exception_unseen = false;
@@ -84,6 +90,7 @@ struct FutureBase : Counted<FutureBase> {
   IntrusiveList<FutureWaiter> waiters;
   Status status = Status::pending;
   bool exception_unseen = false;
+  bool silenced = false;
 
  private:
   void report_unseen();

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// One thread, which is both sides in turn. Threads are in system/test_run_coroutine_threads.cpp.
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <weir/reactor/sim/fake_kernel.hpp>
+#include <weir/reactor/task/run_coroutine_threadsafe.hpp>
+#include <weir/reactor/task/run_until_complete.hpp>
+#include <weir/reactor/task/sleep.hpp>
+
+#include <tests/support/task_fixture.hpp>
+
+using weir::CancelledError;
+using weir::ConcurrentFuture;
+using weir::Coro;
+using weir::run_coroutine_threadsafe;
+using weir::test::Alive;
+using weir::test::TestLoop;
+using namespace std::chrono_literals;
+
+namespace {
+
+Coro<int> gives(int value) { co_return value; }
+
+Coro<> sleeps(std::string* trace) {
+  *trace += "started ";
+  try {
+    co_await weir::sleep(1h);
+  } catch (const CancelledError&) {
+    *trace += "cancelled";
+    throw;
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("reactor/task/run_coroutine_threadsafe") {
+  // CPython: test_tasks.py test_run_coroutine_threadsafe
+  TEST_CASE("result: what the coroutine returned, as often as it is asked for") {
+    TestLoop test;
+    const ConcurrentFuture<int> future = run_coroutine_threadsafe(gives(3), test.loop);
+    CHECK_FALSE(future.done());
+    test.pass();
+    test.settle();
+    CHECK(future.done());
+    CHECK(future.result() == 3);
+    CHECK(future.result() == 3);
+    CHECK(future.exception() == nullptr);
+  }
+
+  TEST_CASE("result: what can only be moved is moved") {
+    TestLoop test;
+    const auto owns = []() -> Coro<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
+    const auto future = run_coroutine_threadsafe(owns(), test.loop);
+    test.pass();
+    test.settle();
+    CHECK(*future.result() == 7);
+  }
+
+  // CPython: test_tasks.py test_run_coroutine_threadsafe_with_exception
+  TEST_CASE("result: throws what the coroutine threw, which is then heard") {
+    TestLoop test;
+    const auto fails = []() -> Coro<> {
+      throw std::out_of_range("far");
+      co_return;
+    };
+    const auto future = run_coroutine_threadsafe(fails(), test.loop);
+    test.pass();
+    test.settle();
+    CHECK_THROWS_WITH_AS(future.result(), "far", std::out_of_range);
+    CHECK(future.exception() != nullptr);
+  }
+
+  // CPython: test_tasks.py test_run_coroutine_threadsafe_with_timeout
+  TEST_CASE("result: throws TimeoutError when the time is up, and the coroutine goes on") {
+    TestLoop test;
+    std::string trace;
+    const auto future = run_coroutine_threadsafe(sleeps(&trace), test.loop);
+    CHECK_THROWS_AS(future.result(0s), weir::TimeoutError);
+    test.pass();
+    test.settle();
+    CHECK(trace == "started ");
+    CHECK(future.cancel());
+    test.pass();
+    test.settle();
+  }
+
+  // CPython: test_tasks.py test_run_coroutine_threadsafe_task_cancelled
+  TEST_CASE("cancelled: a coroutine that ends so gives CancelledError") {
+    TestLoop test;
+    const auto ends = []() -> Coro<int> {
+      throw CancelledError("enough");
+      co_return 1;
+    };
+    const auto future = run_coroutine_threadsafe(ends(), test.loop);
+    test.pass();
+    test.settle();
+    CHECK(future.cancelled());
+    CHECK_THROWS_AS(future.result(), CancelledError);
+  }
+
+  TEST_CASE("cancel: is done at once, and reaches the coroutine on its loop") {
+    TestLoop test;
+    std::string trace;
+    const auto future = run_coroutine_threadsafe(sleeps(&trace), test.loop);
+    test.pass();
+    test.settle();
+    CHECK(future.cancel());
+    CHECK(future.cancelled());
+    CHECK(trace == "started ");
+    test.pass();
+    test.settle();
+    CHECK(trace == "started cancelled");
+    CHECK(future.cancel());  // As in concurrent.futures: it is cancelled, so yes.
+  }
+
+  TEST_CASE("cancel: before the coroutine has begun, it never does") {
+    const int before = Alive::count;
+    TestLoop test;
+    bool ran = false;
+    const auto runs = [](bool* it_ran, Alive) -> Coro<> {
+      *it_ran = true;
+      co_return;
+    };
+    const auto future = run_coroutine_threadsafe(runs(&ran, Alive()), test.loop);
+    CHECK(future.cancel());
+    test.pass();
+    test.settle();
+    CHECK_FALSE(ran);
+    CHECK(Alive::count == before);
+  }
+
+  TEST_CASE("cancel: of what is finished says no") {
+    TestLoop test;
+    const auto future = run_coroutine_threadsafe(gives(3), test.loop);
+    test.pass();
+    test.settle();
+    CHECK_FALSE(future.cancel());
+    CHECK(future.result() == 3);
+  }
+
+  TEST_CASE("cancel: a failure of the coroutine afterwards is dropped") {
+    TestLoop test;
+    const auto fails = []() -> Coro<> {
+      try {
+        co_await weir::sleep(1h);
+      } catch (const CancelledError&) {
+        throw std::out_of_range("dropped");
+      }
+    };
+    const auto future = run_coroutine_threadsafe(fails(), test.loop);
+    test.pass();
+    test.settle();
+    future.cancel();
+    test.pass();
+    test.settle();
+    CHECK(future.cancelled());
+    CHECK(test.take_reports().empty());
+  }
+
+  TEST_CASE("closed loop: refuses the coroutine, which is destroyed") {
+    const int before = Alive::count;
+    TestLoop test;
+    test.loop.close();
+    const auto holds = [](Alive) -> Coro<> { co_return; };
+    CHECK_THROWS_WITH_AS(run_coroutine_threadsafe(holds(Alive()), test.loop),
+                         "Event loop is closed", weir::RuntimeError);
+    CHECK(Alive::count == before);
+  }
+
+  TEST_CASE("closed loop: nobody waits for ever for what was not done by then") {
+    TestLoop test;
+    std::string trace;
+    const auto begun = run_coroutine_threadsafe(sleeps(&trace), test.loop);
+    test.pass();
+    test.settle();
+    const auto posted = run_coroutine_threadsafe(gives(1), test.loop);
+    test.loop.close();
+    CHECK(begun.cancelled());
+    CHECK(posted.done());
+    CHECK(begun.cancel());
+  }
+
+  TEST_CASE("own thread: waiting for one's own loop is refused, not a deadlock") {
+    TestLoop test;
+    const auto waits = [](weir::EventLoop* loop) -> Coro<int> {
+      co_return run_coroutine_threadsafe(gives(1), *loop).result();
+    };
+    CHECK_THROWS_WITH_AS(test.loop.run_until_complete(waits(&test.loop)),
+                         "this thread runs the loop that it would wait for: co_await the coroutine",
+                         weir::RuntimeError);
+    test.pass();
+    test.settle();
+  }
+
+  // CPython: test_tasks.py test_run_coroutine_threadsafe_task_factory_exception
+  TEST_CASE("start: what cannot become a task fails for both sides") {
+    TestLoop test;
+    Coro<int> coro = gives(1);
+    const Coro<int> gone = std::move(coro);
+    // NOLINTNEXTLINE(bugprone-use-after-move): that is the case.
+    const auto future = run_coroutine_threadsafe(std::move(coro), test.loop);
+    test.pass();
+    CHECK_THROWS_WITH_AS(future.result(), "cannot reuse already awaited coroutine",
+                         weir::RuntimeError);
+    CHECK(test.take_reports().size() == 1);
+  }
+}
