@@ -107,7 +107,7 @@ Coro<Socket> given_socket(const ConnectOptions& options) {
   return already_connected(take_given_socket(*options.sock));
 }
 
-Coro<Connection<>> make_transport(Socket socket, std::shared_ptr<Protocol> protocol) {
+Coro<Connection<>> make_transport(Socket socket, std::shared_ptr<BaseProtocol> protocol) {
   EventLoop& loop = get_running_loop();
   const Future<> connected = loop.create_future<void>();
   std::shared_ptr<Transport> transport =

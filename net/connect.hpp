@@ -19,7 +19,7 @@
 namespace weir {
 
 /// A connection that was made: both ends of the callback interface.
-template <class P = Protocol>
+template <class P = BaseProtocol>
 struct Connection {
   Connection(std::shared_ptr<Transport> its_transport, std::shared_ptr<P> its_protocol)
       : transport(std::move(its_transport)), protocol(std::move(its_protocol)) {}
@@ -39,14 +39,14 @@ static_assert(std::is_trivially_destructible_v<ConnectOptions>);  // g++ 12: see
 
 namespace detail {
 
-using ProtocolFactory = std::function<std::shared_ptr<Protocol>()>;
+using ProtocolFactory = std::function<std::shared_ptr<BaseProtocol>()>;
 
 /// A TCP connection to the first address that takes one.
 Coro<Socket> connect_socket(std::string_view host, Port port, const ConnectOptions& options);
 /// The socket of the options, checked.
 Socket take_given_socket(Socket& given);
 /// Transport and protocol over `socket`; returns when connection_made has been called.
-Coro<Connection<>> make_transport(Socket socket, std::shared_ptr<Protocol> protocol);
+Coro<Connection<>> make_transport(Socket socket, std::shared_ptr<BaseProtocol> protocol);
 
 void check_connect_arguments(bool has_address, const ConnectOptions& options);
 
@@ -68,7 +68,8 @@ Coro<Connection<FactoryProtocol<Factory>>> connect_with(Coro<Socket> connecting,
 ///
 /// Shape     auto connection = co_await create_connection([] { return std::make_shared<Echo>(); },
 ///           "127.0.0.1", 8888);
-///           The factory returns a std::shared_ptr to a class derived from Protocol.
+///           The factory returns a std::shared_ptr to a class derived from Protocol or
+///           BufferedProtocol.
 /// Errors    ValueError "host/port and sock can not be specified at the same time", "host and port
 ///           was not specified and no sock specified", "A Stream Socket was expected, got …", a bad
 ///           port or host name. GaiError  the name does not resolve. OSError "getaddrinfo()

@@ -2,15 +2,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace weir {
 
 class Transport;
 
-/// What a transport calls. Override what you need; the defaults do nothing.
+/// What a transport calls. Derive from Protocol or BufferedProtocol, and override what you need;
+/// the defaults do nothing.
 ///
 /// Shape     connection_made, then (pause_writing, resume_writing)*, then connection_lost: each of
 ///           the outer two once,
@@ -47,6 +51,9 @@ class BaseProtocol {
   ///
   /// Units     Called when the size is at the low mark or below.
   virtual void resume_writing();
+
+  /// What logs and reports call this protocol: <Protocol>, unless overridden.
+  virtual std::string repr() const;
 };
 
 /// A protocol for byte streams.
@@ -66,6 +73,35 @@ class Protocol : public BaseProtocol {
   /// transport then stops reading for good. Return false and it closes itself.
   ///
   /// Errors    As data_received: "Fatal error: protocol.eof_received() call failed."
+  virtual bool eof_received();
+};
+
+/// A protocol for byte streams that says where the bytes go: the transport receives straight into
+/// its memory.
+///
+/// Shape     made, (get_buffer, buffer_updated)*, eof_received at most once, lost. A get_buffer may
+///           be followed by another one: there was nothing to receive after all.
+/// Errors    What a callback throws is fatal, reported and handed to connection_lost, as a
+///           Protocol's: "Fatal error: protocol.get_buffer() call failed.", "Fatal error:
+///           protocol.buffer_updated() call failed.", "Fatal error: protocol.eof_received() call
+///           failed."
+/// Source    CPython protocols.py BufferedProtocol.
+class BufferedProtocol : public BaseProtocol {
+ public:
+  /// Where the next bytes go. A get_buffer that pauses reading, closes the transport or hands it to
+  /// another protocol receives nothing: the bytes stay in the kernel.
+  ///
+  /// Shape     sizehint: how many bytes are expected; -1, all that transports say today, is
+  ///           "unknown". Any size but 0 will do.
+  /// Errors    An empty buffer is fatal: RuntimeError "get_buffer() returned an empty buffer".
+  /// Lifetime  The memory stays yours, and must be there until buffer_updated or the next
+  ///           get_buffer.
+  virtual std::span<char> get_buffer(std::ptrdiff_t sizehint) = 0;
+
+  /// The first `bytes` of the buffer, one or more, have been filled.
+  virtual void buffer_updated(std::size_t bytes) = 0;
+
+  /// As Protocol::eof_received.
   virtual bool eof_received();
 };
 

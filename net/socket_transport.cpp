@@ -40,8 +40,13 @@ std::size_t total_size(std::span<const std::string_view> pieces) {
   return total;
 }
 
-void check_protocol(const std::shared_ptr<Protocol>& protocol) {
+void check_protocol(const std::shared_ptr<BaseProtocol>& protocol) {
   if (!protocol) throw ValueError("a protocol was expected, got None");
+  const BaseProtocol* its = protocol.get();
+  if (dynamic_cast<const Protocol*>(its) == nullptr &&
+      dynamic_cast<const BufferedProtocol*>(its) == nullptr) {
+    throw ValueError("a Protocol or a BufferedProtocol was expected, got " + its->repr());
+  }
 }
 
 iovec to_iovec(std::string_view piece) { return {const_cast<char*>(piece.data()), piece.size()}; }
@@ -63,26 +68,28 @@ const RunnableKind SocketTransport::write_kind = {
 
 // ---- From the socket to connection_made
 
-SocketTransport::SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol,
-                                 Endpoint peer, std::shared_ptr<TransportOwner> owner)
+SocketTransport::SocketTransport(EventLoop& loop, Socket socket,
+                                 std::shared_ptr<BaseProtocol> protocol, Endpoint peer,
+                                 std::shared_ptr<TransportOwner> owner)
     : Owned(owned_kind),
       DrainHook([](DrainHook& hook) { static_cast<SocketTransport&>(hook).event_drained(); }),
       loop_(loop),
       loop_token_(loop.token()),
       block_(loop.service<ReadBlock>()),
       socket_(std::make_shared<Socket>(std::move(socket))),
-      protocol_(std::move(protocol)),
       owner_(std::move(owner)),
       read_node_(read_kind, *this),
       write_node_(write_kind, *this),
       sockname_(socket_->local_endpoint()),
-      peername_(peer.family() == AF_UNSPEC ? socket_->remote_endpoint() : std::move(peer)) {}
+      peername_(peer.family() == AF_UNSPEC ? socket_->remote_endpoint() : std::move(peer)) {
+  adopt(std::move(protocol));
+}
 
 SocketTransport::~SocketTransport() = default;
 
 // NOLINTNEXTLINE(readability-function-size): what a connection is made of, each once.
 std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket socket,
-                                                        std::shared_ptr<Protocol> protocol,
+                                                        std::shared_ptr<BaseProtocol> protocol,
                                                         Endpoint peer,
                                                         std::shared_ptr<TransportOwner> owner,
                                                         Callback connected) {
@@ -110,7 +117,7 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
 
 void SocketTransport::make_connection() {
   if (state_ == State::ended) return;
-  const std::shared_ptr<Protocol> protocol =
+  const std::shared_ptr<BaseProtocol> protocol =
       protocol_;  // It may hand over to another one in its own callback.
   protocol->connection_made(self_);
 }
@@ -124,65 +131,6 @@ void SocketTransport::start_reading() {
   if (const int error = loop_.io().open(socket_->fd(), reader, writer); error != 0) {
     fatal_error(make_os_error(error), "Fatal error: the poller refuses the socket");
   }
-}
-
-// ---- Reading
-
-// BYTE 3/7: fd is readable; recv() brings the bytes into the process.
-// Next: StreamReaderProtocol::data_received (streams/stream_reader_protocol.cpp)
-void SocketTransport::read_ready() {
-  if (state_ != State::open) return;
-  const std::shared_ptr<SocketTransport> keep = self_;
-  const std::span<char> room = block_.room();
-  const IoResult got =
-      socket_->recv(room);  // Once per event: a busy peer must not starve the others.
-  if (got.would_block()) return;
-  if (!got.ok())
-    return fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
-  if (got.value == 0) return read_eof();
-  const std::shared_ptr<Protocol> protocol = protocol_;
-  try {
-    protocol->data_received({room.data(), static_cast<std::size_t>(got.value)});
-  } catch (const KeyboardInterrupt&) {  // Never about this connection: it goes through, out of
-                                        // run_forever().
-    throw;
-  } catch (...) {
-    callback_failed(std::current_exception(), "Fatal error: protocol.data_received() call failed.");
-  }
-  block_.expire_when_drained();
-}
-
-void SocketTransport::read_eof() {
-  // Sticky, and the watch ends here: a level-triggered poller would report the end for ever.
-  end_of_stream_ = true;
-  loop_.io().set_reader(socket_->fd(), nullptr);
-  const std::shared_ptr<Protocol> protocol = protocol_;
-  bool keep_open = false;
-  try {
-    keep_open = protocol->eof_received();
-  } catch (const KeyboardInterrupt&) {
-    throw;
-  } catch (...) {
-    return callback_failed(std::current_exception(),
-                           "Fatal error: protocol.eof_received() call failed.");
-  }
-  if (!keep_open) close();
-}
-
-void SocketTransport::pause_reading() {
-  if (state_ != State::open || reading_paused_) return;
-  reading_paused_ = true;
-  if (reading_started_ && !end_of_stream_) loop_.io().set_reader(socket_->fd(), nullptr);
-}
-
-void SocketTransport::resume_reading() {
-  if (state_ != State::open || !reading_paused_) return;
-  reading_paused_ = false;
-  if (reading_started_ && !end_of_stream_) loop_.io().set_reader(socket_->fd(), &read_node_);
-}
-
-bool SocketTransport::is_reading() const {
-  return state_ == State::open && !reading_paused_ && !end_of_stream_;
 }
 
 // ---- Writing
@@ -406,11 +354,18 @@ void SocketTransport::lose(const std::exception_ptr& error) {
 
 // ---- About it
 
-void SocketTransport::set_protocol(std::shared_ptr<Protocol> protocol) {
+/// Its kind is asked once, here, and not with every event.
+void SocketTransport::adopt(std::shared_ptr<BaseProtocol> protocol) {
+  protocol_ = std::move(protocol);
+  streaming_ = dynamic_cast<Protocol*>(protocol_.get());
+  buffered_ = streaming_ == nullptr ? dynamic_cast<BufferedProtocol*>(protocol_.get()) : nullptr;
+}
+
+void SocketTransport::set_protocol(std::shared_ptr<BaseProtocol> protocol) {
   check_protocol(protocol);
   if (state_ == State::ended) return;  // Nobody would let go of it again.
   send_gathered();
-  protocol_ = std::move(protocol);
+  adopt(std::move(protocol));
 }
 
 ExtraInfo SocketTransport::get_extra_info(std::string_view name) {
@@ -431,7 +386,7 @@ std::string SocketTransport::repr() const {
 }
 
 void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* failure) {
-  const std::shared_ptr<Protocol> protocol = protocol_;
+  const std::shared_ptr<BaseProtocol> protocol = protocol_;
   try {
     (*protocol.*callback)();
   } catch (const KeyboardInterrupt&) {
@@ -442,8 +397,9 @@ void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* fa
 }
 
 void SocketTransport::report(const char* message, const std::exception_ptr& error) {
-  loop_.call_exception_handler(
-      ExceptionContext(message, error).with("transport", repr()).with("protocol", "<Protocol>"));
+  loop_.call_exception_handler(ExceptionContext(message, error)
+                                   .with("transport", repr())
+                                   .with("protocol", protocol_->repr()));
 }
 
 }  // namespace weir::detail

@@ -53,7 +53,8 @@ class SocketTransport final : public Transport,
   /// Errors    RuntimeError  the loop is closed. ValueError  there is no protocol. The socket is
   ///           then closed. A poller that refuses it ends the connection after connection_made.
   static std::shared_ptr<SocketTransport> start(EventLoop& loop, Socket socket,
-                                                std::shared_ptr<Protocol> protocol, Endpoint peer,
+                                                std::shared_ptr<BaseProtocol> protocol,
+                                                Endpoint peer,
                                                 std::shared_ptr<TransportOwner> owner,
                                                 Callback connected);
   ~SocketTransport() override;
@@ -73,8 +74,8 @@ class SocketTransport final : public Transport,
   void close() override;
   void abort() override;
   bool is_closing() const override { return state_ != State::open; }
-  void set_protocol(std::shared_ptr<Protocol> protocol) override;
-  std::shared_ptr<Protocol> get_protocol() const override { return protocol_; }
+  void set_protocol(std::shared_ptr<BaseProtocol> protocol) override;
+  std::shared_ptr<BaseProtocol> get_protocol() const override { return protocol_; }
   ExtraInfo get_extra_info(std::string_view name) override;
   std::string repr() const override;
 
@@ -89,12 +90,15 @@ class SocketTransport final : public Transport,
     SocketTransport& transport;
   };
 
-  SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<Protocol> protocol, Endpoint peer,
-                  std::shared_ptr<TransportOwner> owner);
+  SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<BaseProtocol> protocol,
+                  Endpoint peer, std::shared_ptr<TransportOwner> owner);
 
   void make_connection();
   void start_reading();
+  void adopt(std::shared_ptr<BaseProtocol> protocol);
   void read_ready();
+  void read_into(BufferedProtocol& protocol);
+  bool received(const IoResult& got);
   void read_eof();
   void write_ready();
   void enqueue(std::span<const std::string_view> pieces, const char* after_eof);
@@ -122,7 +126,9 @@ class SocketTransport final : public Transport,
   Ref<LoopToken> loop_token_;
   ReadBlock& block_;
   std::shared_ptr<Socket> socket_;
-  std::shared_ptr<Protocol> protocol_;
+  std::shared_ptr<BaseProtocol> protocol_;
+  Protocol* streaming_ = nullptr;  // protocol_ is one of these two.
+  BufferedProtocol* buffered_ = nullptr;
   std::shared_ptr<TransportOwner> owner_;
   std::shared_ptr<SocketTransport> self_;  // The loop's hold, until connection_lost has returned.
   ReadyNode read_node_;

@@ -144,13 +144,15 @@ class Transport {
 
   // ---- About it
 
-  /// The next callback goes to `protocol`. The old one hears nothing more. No-op once the
-  /// connection is lost.
+  /// The next callback goes to `protocol`, a Protocol or a BufferedProtocol, whichever the old one
+  /// was. The old one hears nothing more. No-op once the connection is lost.
   ///
-  /// Errors    ValueError "a protocol was expected, got None".
-  virtual void set_protocol(std::shared_ptr<Protocol> protocol) = 0;
+  /// Errors    ValueError "a protocol was expected, got None", "a Protocol or a BufferedProtocol
+  /// was
+  ///           expected, got …".
+  virtual void set_protocol(std::shared_ptr<BaseProtocol> protocol) = 0;
   /// Null once the connection is lost.
-  virtual std::shared_ptr<Protocol> get_protocol() const = 0;
+  virtual std::shared_ptr<BaseProtocol> get_protocol() const = 0;
 
   /// "socket", "sockname", "peername". They stay available after the end. An unknown name gives
   /// nothing.

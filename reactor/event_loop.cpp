@@ -191,7 +191,7 @@ void EventLoop::poll() {
 }
 
 // BYTE 2/7: one fd is ready: its reader runs, and all that it wakes, before the next fd's does.
-// Next: SocketTransport::read_ready (net/socket_transport.cpp)
+// Next: SocketTransport::read_ready (net/socket_transport_reading.cpp)
 void EventLoop::dispatch(const Ready& event) {
   if (!io_.current(event)) {
     ++stats_.stale_events;

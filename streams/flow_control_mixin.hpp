@@ -3,8 +3,10 @@
 #pragma once
 
 #include <exception>
+#include <string_view>
 
 #include <weir/net/protocol.hpp>
+#include <weir/reactor/event_loop.hpp>
 #include <weir/streams/wait_list.hpp>
 
 namespace weir {
@@ -18,6 +20,9 @@ namespace weir {
 ///           others.
 class FlowControlMixin : public Protocol {
  public:
+  /// In debug mode pauses are logged to `loop`, at level debug; to nobody if there is none.
+  explicit FlowControlMixin(EventLoop* loop = nullptr);
+
   void pause_writing() override;
   void resume_writing() override;
   /// Releases every drain() with success after a clean end, with `error` otherwise.
@@ -33,6 +38,9 @@ class FlowControlMixin : public Protocol {
   detail::WaitList& closed_waiters() noexcept { return closed_waiters_; }
 
  private:
+  void log(std::string_view what) const;
+
+  detail::Ref<detail::LoopToken> loop_token_;  // Null, or says whether the loop is still there.
   detail::WaitList drain_waiters_;
   detail::WaitList closed_waiters_;
   std::exception_ptr lost_error_;

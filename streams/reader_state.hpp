@@ -81,6 +81,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   bool at_eof() const noexcept { return eof_ && buffer_.empty(); }
   void set_transport(Transport& transport);
   void forget_transport() noexcept { transport_ = nullptr; }
+  const Transport* transport() const noexcept { return transport_; }
 
   // ---- The pull side: look, then take
 

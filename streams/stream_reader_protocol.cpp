@@ -15,7 +15,9 @@ void report_client_failure(EventLoop& loop, const Transport& transport,
 }  // namespace
 
 StreamReaderProtocol::StreamReaderProtocol(StreamReader reader, ClientConnected client_connected)
-    : reader_(std::move(reader)), client_connected_(std::move(client_connected)) {}
+    : FlowControlMixin(&reader.state().loop()),
+      reader_(std::move(reader)),
+      client_connected_(std::move(client_connected)) {}
 
 void StreamReaderProtocol::connection_made(const std::shared_ptr<Transport>& transport) {
   reader_.set_transport(*transport);
@@ -83,6 +85,12 @@ void StreamReaderProtocol::connection_lost(const std::exception_ptr& error) {
   reader_.state().forget_transport();
   read_block_ = nullptr;
   FlowControlMixin::connection_lost(error);
+}
+
+std::string StreamReaderProtocol::repr() const {
+  const Transport* transport = reader_.state().transport();
+  return "<StreamReaderProtocol" +
+         (transport != nullptr ? " transport=" + transport->repr() : std::string()) + ">";
 }
 
 }  // namespace weir

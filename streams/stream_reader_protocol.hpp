@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -87,6 +88,9 @@ class StreamReaderProtocol final : public FlowControlMixin,
   /// True: the connection stays open for writing.
   bool eof_received() override;
   void connection_lost(const std::exception_ptr& error) override;
+
+  /// <StreamReaderProtocol transport=<SocketTransport fd=7 …>>, so that logs say which connection.
+  std::string repr() const override;
 
   const StreamReader& reader() const noexcept { return reader_; }
 

@@ -202,7 +202,7 @@ TEST_CASE_FIXTURE(NetLoop,
 
 TEST_CASE_FIXTURE(NetLoop, "set_protocol: once the connection is lost, nothing is kept") {
   const Link link = this->link();
-  const auto next = std::make_shared<Recorder>(true);
+  const auto next = Recorder::successor(*link.protocol);
   link.protocol->on_lost = [&] { link.transport->set_protocol(next); };
   link.transport->close();
   run();

@@ -92,7 +92,7 @@ TEST_CASE_FIXTURE(NetLoop,
   const std::vector<ExceptionContext> reports = take_reports();
   REQUIRE(reports.size() == 1);
   CHECK(reports[0].get("transport") == repr);
-  CHECK(reports[0].get("protocol") != "");
+  CHECK(reports[0].get("protocol") == "<Recorder>");
   CHECK(reports[0].exception == link.protocol->error);
 }
 

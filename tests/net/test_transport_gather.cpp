@@ -182,7 +182,7 @@ TEST_CASE_FIXTURE(NetLoop, "set_gather: false is one send a write, at once, as a
 TEST_CASE_FIXTURE(
     NetLoop,
     "gather: what asyncio would have sent by now is sent before these calls do their part") {
-  const auto next = std::make_shared<Recorder>(true);
+  const auto next = Recorder::adopting();
   const std::vector<std::pair<const char*, std::function<void(Transport&)>>> sends = {
       {"close", [](Transport& t) { t.close(); }},
       {"abort", [](Transport& t) { t.abort(); }},

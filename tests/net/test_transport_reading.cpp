@@ -374,7 +374,7 @@ TEST_CASE_FIXTURE(
     NetLoop,
     "set_protocol: the next callback goes to the new protocol, the old one hears no more") {
   const Link link = this->link();
-  const auto next = std::make_shared<Recorder>(true);
+  const auto next = Recorder::successor(*link.protocol);
   link.protocol->on_data = [&] { link.transport->set_protocol(next); };
   kernel.put(link.peer, std::string(300'000, 'x'));
   kernel.put_eof(link.peer);

@@ -58,8 +58,8 @@ class MockTransport final : public Transport {
     ++aborts;
   }
   bool is_closing() const override { return closing; }
-  void set_protocol(std::shared_ptr<Protocol> its) override { protocol = std::move(its); }
-  std::shared_ptr<Protocol> get_protocol() const override { return protocol; }
+  void set_protocol(std::shared_ptr<BaseProtocol> its) override { protocol = std::move(its); }
+  std::shared_ptr<BaseProtocol> get_protocol() const override { return protocol; }
   ExtraInfo get_extra_info(std::string_view name) override {
     asked += name;
     return ExtraInfo();
@@ -68,7 +68,7 @@ class MockTransport final : public Transport {
 
   std::function<void()> pausing;   // What pause_reading() does first; it may throw.
   std::function<void()> resuming;  // Likewise.
-  std::shared_ptr<Protocol> protocol;
+  std::shared_ptr<BaseProtocol> protocol;
   std::string flow;     // P for every pause, R for every resume.
   std::string written;  // What was written, in order.
   std::string asked;    // Names given to get_extra_info().

@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <weir/streams/flow_control_mixin.hpp>
 #include <weir/streams/stream_writer.hpp>
@@ -25,6 +27,16 @@ struct ByHand : ReaderLoop {
   std::shared_ptr<MockTransport> mock = std::make_shared<MockTransport>();
   std::shared_ptr<FlowControlMixin> protocol = std::make_shared<FlowControlMixin>();
   StreamWriter writer{mock, protocol, std::nullopt, &loop};
+};
+
+/// A loop that writes down what it logs.
+struct Logging : ReaderLoop {
+  Logging() {
+    loop.set_log_sink([this](weir::LogLevel level, std::string_view text) {
+      logged.push_back(std::string(to_string(level)) + ": " + std::string(text));
+    });
+  }
+  std::vector<std::string> logged;
 };
 
 Coro<> notes_end(StreamWriter writer, bool drains, std::string* order) {
@@ -58,6 +70,35 @@ TEST_SUITE("streams/flow_control_mixin") {
     protocol.resume_writing();
     CHECK_FALSE(protocol.writing_paused());
     CHECK_NOTHROW(protocol.pause_writing());
+  }
+
+  TEST_CASE_FIXTURE(Logging, "pause_writing, resume_writing: are logged in debug mode") {
+    loop.set_debug(true);
+    FlowControlMixin protocol(&loop);
+    protocol.pause_writing();
+    CHECK(logged == std::vector<std::string>{"debug: <Protocol> pauses writing"});
+    protocol.resume_writing();
+    CHECK(logged.size() == 2);
+    CHECK(logged.back() == "debug: <Protocol> resumes writing");
+  }
+
+  TEST_CASE_FIXTURE(Logging, "pause_writing, resume_writing: are logged in debug mode only") {
+    loop.set_debug(false);
+    FlowControlMixin protocol(&loop);
+    protocol.pause_writing();
+    protocol.resume_writing();
+    CHECK(logged.empty());
+  }
+
+  TEST_CASE("pause_writing: when the loop is gone, is logged to nobody") {
+    weir::FakeKernel kernel;
+    auto loop = std::make_unique<weir::EventLoop>(kernel);
+    loop->set_debug(true);
+    FlowControlMixin protocol(loop.get());
+    loop->close();
+    loop.reset();
+    protocol.pause_writing();
+    CHECK(protocol.writing_paused());
   }
 
   TEST_CASE("connection_lost: is remembered with its reason, and does not end the pause") {

@@ -299,6 +299,28 @@ TEST_SUITE("streams/stream_reader_protocol") {
     CHECK(take_reports().empty());
   }
 
+  TEST_CASE_FIXTURE(ByHand, "repr: says which connection, while there is one") {
+    const auto protocol = make();
+    CHECK(protocol->repr() == "<StreamReaderProtocol>");
+    connect(protocol);
+    CHECK(protocol->repr() == "<StreamReaderProtocol transport=<T>>");
+    protocol->connection_lost(nullptr);
+    CHECK(protocol->repr() == "<StreamReaderProtocol>");
+  }
+
+  TEST_CASE_FIXTURE(StreamLoop, "pause_writing: the log of debug mode says which connection") {
+    std::vector<std::string> logged;
+    loop.set_log_sink([&](weir::LogLevel, std::string_view text) { logged.emplace_back(text); });
+    Connected made = connect(weir::default_limit_bytes, 1);
+    loop.set_debug(true);
+    const std::string transport = made.writer.transport()->repr();
+    made.writer.transport()->set_write_buffer_limits(1);
+    made.writer.write("abc");
+    loop.set_debug(false);
+    CHECK(logged ==
+          std::vector{"<StreamReaderProtocol transport=" + transport + "> pauses writing"});
+  }
+
   TEST_CASE_FIXTURE(StreamLoop, "by hand: works with create_connection and a writer made from it") {
     const int listener = kernel.listen_on(8888);
     const StreamReader reader(loop);
