@@ -138,17 +138,19 @@ void SocketTransport::start_reading() {
 // SEND 2/5: the bytes are gathered with others of this event, or go to the kernel at once.
 // Next: SocketTransport::send_gathered (net/socket_transport.cpp)
 void SocketTransport::write(std::string_view data) {
-  enqueue(std::span(&data, 1), "Cannot call write() after write_eof()");
+  enqueue(std::span(&data, 1),
+          {"Cannot call write() after write_eof()", "unable to write; sendfile is in progress"});
 }
 
 void SocketTransport::writelines(std::span<const std::string_view> pieces) {
-  enqueue(pieces, "Cannot call writelines() after write_eof()");
+  enqueue(pieces, {"Cannot call writelines() after write_eof()",
+                   "unable to writelines; sendfile is in progress"});
 }
 
 /// The one way in, for every kind of write: so that no kind can forget the high-water mark.
-void SocketTransport::enqueue(std::span<const std::string_view> pieces, const char* after_eof) {
+void SocketTransport::enqueue(std::span<const std::string_view> pieces, const Refusals& refusals) {
   if (write_side_ != WriteSide::open) [[unlikely]]
-    throw RuntimeError(after_eof);
+    throw RuntimeError(write_side_ == WriteSide::lent ? refusals.lent : refusals.after_eof);
   const std::size_t total = total_size(pieces);
   if (total == 0) return;
   if (state_ == State::ending || state_ == State::ended) [[unlikely]]
@@ -238,12 +240,14 @@ void SocketTransport::after_enqueue() {
 void SocketTransport::write_ready() {
   if (state_ == State::ending || state_ == State::ended) return;
   const std::shared_ptr<SocketTransport> keep = self_;
-  const iovec all = to_iovec(buffer_.bytes());
-  const IoResult sent = socket_->send(std::span(&all, 1));
-  if (sent.would_block()) return;
-  if (!sent.ok())
-    return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
-  buffer_.consume(static_cast<std::size_t>(sent.value));
+  if (!buffer_.empty()) {  // Else a sendfile() waits for room.
+    const iovec all = to_iovec(buffer_.bytes());
+    const IoResult sent = socket_->send(std::span(&all, 1));
+    if (sent.would_block()) return;
+    if (!sent.ok())
+      return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
+    buffer_.consume(static_cast<std::size_t>(sent.value));
+  }
   if (buffer_.empty()) {
     blocked_ = false;
     loop_.io().set_writer(socket_->fd(), nullptr);
@@ -257,6 +261,7 @@ void SocketTransport::write_ready() {
 
 void SocketTransport::finish_flush() {
   if (state_ == State::flushing) return end(nullptr);
+  if (write_side_ == WriteSide::lent) return end_wait(nullptr);
   if (state_ != State::open || write_side_ != WriteSide::eof_asked) return;
   try {
     send_eof();
@@ -266,7 +271,10 @@ void SocketTransport::finish_flush() {
 }
 
 void SocketTransport::write_eof() {
-  if (state_ != State::open || write_side_ != WriteSide::open) return;
+  if (state_ != State::open) return;
+  if (write_side_ == WriteSide::lent)
+    throw RuntimeError("unable to write_eof; sendfile is in progress");
+  if (write_side_ != WriteSide::open) return;
   write_side_ = WriteSide::eof_asked;
   if (send_gathered() && buffer_.empty()) send_eof();
 }
@@ -326,6 +334,7 @@ void SocketTransport::end(const std::exception_ptr& error) {
   buffer_.clear();
   DrainHook::unlink();
   blocked_ = false;
+  end_wait(error);
   loop_.io().set_reader(socket_->fd(), nullptr);
   loop_.io().set_writer(socket_->fd(), nullptr);
   loop_.call_soon([self = self_, error] { self->lose(error); });

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include <weir/net/write_buffer.hpp>
 #include <weir/reactor/callback.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/task/future.hpp>
 
 namespace weir::detail {
 
@@ -79,10 +81,31 @@ class SocketTransport final : public Transport,
   ExtraInfo get_extra_info(std::string_view name) override;
   std::string repr() const override;
 
+  // ---- For sendfile()
+
+  /// Lends the sending side: until it is given back, all writes are refused.
+  ///
+  /// Errors    RuntimeError  it is lent already, or has ended.
+  void begin_sendfile();
+  void end_sendfile() noexcept;
+  /// Everything written has been taken by the kernel. Fails when the connection ends.
+  Future<> drained();
+  /// The same, and the poller says that there is room for more.
+  Future<> writable();
+  /// Kernel::sendfile() to the socket.
+  IoResult send_from(int file, std::int64_t offset, std::size_t bytes);
+  /// write(), for the one that the sending side is lent to.
+  void send_block(std::string_view block);
+
  private:
   enum class State : std::uint8_t { open, flushing, ending, ended };
   /// A writable socket is waited for when the kernel's buffer is full (blocked).
-  enum class WriteSide : std::uint8_t { open, eof_asked, eof_sent };
+  enum class WriteSide : std::uint8_t { open, lent, eof_asked, eof_sent };
+  /// Why a write was refused, by the function that was called.
+  struct Refusals {
+    const char* after_eof;
+    const char* lent;
+  };
 
   struct ReadyNode : Runnable {
     ReadyNode(const RunnableKind& its_kind, SocketTransport& its) noexcept
@@ -101,11 +124,12 @@ class SocketTransport final : public Transport,
   bool received(const IoResult& got);
   void read_eof();
   void write_ready();
-  void enqueue(std::span<const std::string_view> pieces, const char* after_eof);
+  void enqueue(std::span<const std::string_view> pieces, const Refusals& refusals);
   void send_now(std::span<const std::string_view> pieces);
   void event_drained();
   bool send_gathered();
   void finish_flush();
+  void end_wait(const std::exception_ptr& error);
   void send_eof();
   void wait_until_writable();
   void after_enqueue();
@@ -135,6 +159,7 @@ class SocketTransport final : public Transport,
   ReadyNode write_node_;
   WriteBuffer buffer_;
   FlowControl flow_;
+  std::optional<Future<>> waiter_;  // What drained() or writable() gave out.
   Endpoint sockname_;
   Endpoint peername_;
   std::uint32_t lost_writes_ =

@@ -100,7 +100,8 @@ class Transport {
   /// connection is lost: what is written after that is dropped, and from the fifth time on logged
   /// ("socket.send() raised exception.").
   ///
-  /// Errors    RuntimeError "Cannot call write() after write_eof()".
+  /// Errors    RuntimeError "Cannot call write() after write_eof()", "unable to write; sendfile is in
+  ///           progress".
   /// Lifetime  `data` is copied or sent before write() returns.
   /// Cost      On an open window a compare and a copy: small writes of one event leave in one
   ///           system call when that event has been served. 16 KiB and more, or what passes the
@@ -108,7 +109,8 @@ class Transport {
   virtual void write(std::string_view data) = 0;
   /// write() of all pieces, in order, without joining them.
   ///
-  /// Errors    RuntimeError "Cannot call writelines() after write_eof()".
+  /// Errors    RuntimeError "Cannot call writelines() after write_eof()", "unable to writelines;
+  ///           sendfile is in progress".
   virtual void writelines(std::span<const std::string_view> pieces) = 0;
   void writelines(std::initializer_list<std::string_view> pieces) {
     writelines(std::span<const std::string_view>(pieces.begin(), pieces.size()));
@@ -117,6 +119,7 @@ class Transport {
   /// time.
   ///
   /// Errors    OSError  the shutdown fails now (ENOTCONN: the peer has reset the connection).
+  ///           RuntimeError "unable to write_eof; sendfile is in progress".
   virtual void write_eof() = 0;
   virtual bool can_write_eof() const = 0;
 

@@ -38,8 +38,8 @@ struct IoResult {
 ///
 /// Errors    Nothing here throws but the make_ functions (OSError). Functions that return int
 ///           return 0 or errno.
-/// Threads   now(), getaddrinfo() and freeaddrinfo() from any thread; the rest from the thread of
-///           the loop.
+/// Threads   now(), pread(), getaddrinfo() and freeaddrinfo() from any thread; the rest from the
+///           thread of the loop.
 /// Lifetime  Must outlive every loop, transport and socket made with it.
 /// Cost      One virtual call: 12 instructions, before at least 100 ns of system call.
 class Kernel {
@@ -67,6 +67,12 @@ class Kernel {
   virtual IoResult recv(int fd, std::span<const iovec> buffers) = 0;
   /// Never raises SIGPIPE. What is beyond max_iovecs buffers is not sent by this call.
   virtual IoResult send(int fd, std::span<const iovec> buffers) = 0;
+  /// From a regular file, at `offset`, to a socket, without a way through our memory. 0 bytes is the
+  /// end of the file. Never raises SIGPIPE, and never moves the file's own position. ENOSYS where
+  /// there is no such call, EINVAL for a file that it cannot send.
+  virtual IoResult sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) = 0;
+  /// pread(2): 0 bytes is the end of the file. May block; called from an Executor.
+  virtual IoResult pread(int file, std::span<char> room, std::int64_t offset) = 0;
   virtual int shutdown(int fd, int how) = 0;
   /// Never retried: after EINTR the number may already belong to another thread's descriptor.
   virtual int close(int fd) = 0;

@@ -13,6 +13,10 @@
 #include <memory>
 #include <type_traits>
 
+#ifdef __linux__
+#include <sys/sendfile.h>
+#endif
+
 namespace weir {
 namespace {
 
@@ -35,6 +39,30 @@ msghdr message_of(std::span<const iovec> buffers) {
   message.msg_iovlen = std::min(buffers.size(), Kernel::max_iovecs);
   return message;
 }
+
+#ifdef __linux__
+/// sendfile(2) has no MSG_NOSIGNAL. A SIGPIPE of its own is held back on this thread, and taken away
+/// before it can strike; one that somebody else has sent stays.
+IoResult sendfile_without_signal(int socket, int file, off_t offset, std::size_t bytes) {
+  sigset_t pipe;
+  sigset_t before;
+  sigset_t pending;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  sigpending(&pending);
+  const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+  if (const int error = ::pthread_sigmask(SIG_BLOCK, &pipe, &before)) return {0, error};
+  const IoResult result = result_of(::sendfile(socket, file, &offset, bytes));
+  if (result.error == EPIPE && !was_pending) {
+    const timespec at_once{};
+    ::sigtimedwait(&pipe, nullptr, &at_once);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return result;
+}
+#else
+IoResult sendfile_without_signal(int, int, off_t, std::size_t) { return {0, ENOSYS}; }
+#endif
 
 class PosixKernel final : public Kernel {
  public:
@@ -79,6 +107,14 @@ class PosixKernel final : public Kernel {
     }
     const msghdr message = message_of(buffers);
     return result_of(::sendmsg(fd, &message, MSG_NOSIGNAL));
+  }
+
+  IoResult sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) override {
+    return sendfile_without_signal(socket, file, offset, bytes);
+  }
+
+  IoResult pread(int file, std::span<char> room, std::int64_t offset) override {
+    return result_of(::pread(file, room.data(), room.size(), offset));
   }
 
   int shutdown(int fd, int how) override { return error_of(::shutdown(fd, how)); }

@@ -21,6 +21,8 @@ enum class Call : std::uint8_t {
   connect,
   recv,
   send,
+  sendfile,
+  pread,
   shutdown,
   close,
   set_nonblocking,
@@ -39,13 +41,13 @@ enum class Call : std::uint8_t {
   executor_submit,
 };
 
-inline constexpr std::size_t call_count = 25;
+inline constexpr std::size_t call_count = 27;
 
 /// The name of the enumerator.
 constexpr std::string_view to_string(Call call) noexcept {
   constexpr std::string_view names[] = {
       "now",           "socket",          "socketpair",   "bind",          "listen",
-      "accept",        "connect",         "recv",         "send",          "shutdown",
+      "accept",        "connect",         "recv",         "send",          "sendfile", "pread", "shutdown",
       "close",         "set_nonblocking", "getsockopt",   "setsockopt",    "getsockname",
       "getpeername",   "getaddrinfo",     "freeaddrinfo", "signal_action", "make_poller",
       "make_executor", "poller_set",      "poller_wait",  "poller_wake",   "executor_submit",

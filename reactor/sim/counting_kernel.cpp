@@ -152,6 +152,16 @@ IoResult CountingKernel::send(int fd, std::span<const iovec> buffers) {
   return result;
 }
 
+IoResult CountingKernel::sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) {
+  const IoResult result = counted(Call::sendfile).sendfile(socket, file, offset, bytes);
+  if (result.ok()) bytes_sent_ += static_cast<std::uint64_t>(result.value);
+  return result;
+}
+
+IoResult CountingKernel::pread(int file, std::span<char> room, std::int64_t offset) {
+  return counted(Call::pread).pread(file, room, offset);
+}
+
 int CountingKernel::shutdown(int fd, int how) { return counted(Call::shutdown).shutdown(fd, how); }
 
 int CountingKernel::close(int fd) { return counted(Call::close).close(fd); }

@@ -48,6 +48,8 @@ class CountingKernel final : public Kernel {
   int connect(int fd, const sockaddr* address, std::uint32_t length) override;
   IoResult recv(int fd, std::span<const iovec> buffers) override;
   IoResult send(int fd, std::span<const iovec> buffers) override;
+  IoResult sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) override;
+  IoResult pread(int file, std::span<char> room, std::int64_t offset) override;
   int shutdown(int fd, int how) override;
   int close(int fd) override;
   int set_nonblocking(int fd) override;

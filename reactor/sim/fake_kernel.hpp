@@ -111,6 +111,11 @@ class FakeKernel final : public Kernel {
   /// True when nothing is left to take and nothing more will come.
   bool at_eof(int fd) const;
 
+  // --- Files ---
+
+  /// A descriptor of a regular file with these contents.
+  int add_file(std::string contents);
+
   // --- The rest of the system ---
 
   /// getaddrinfo() finds `host` at these numeric addresses, in this order. "localhost" is there
@@ -144,6 +149,8 @@ class FakeKernel final : public Kernel {
   int connect(int fd, const sockaddr* address, std::uint32_t length) override;
   IoResult recv(int fd, std::span<const iovec> buffers) override;
   IoResult send(int fd, std::span<const iovec> buffers) override;
+  IoResult sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) override;
+  IoResult pread(int file, std::span<char> room, std::int64_t offset) override;
   int shutdown(int fd, int how) override;
   int close(int fd) override;
   int set_nonblocking(int fd) override;

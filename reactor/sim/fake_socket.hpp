@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,6 +63,7 @@ struct FakeSocket {
   std::string remote;              // Empty: not connected, or without a name.
   std::weak_ptr<FakeSocket> peer;  // Expired once the other side is closed.
   std::string inbox;               // Sent to us, not yet read.
+  std::optional<std::string> file;  // A regular file, and no socket: its contents.
   std::size_t capacity_bytes;      // Of the peer's inbox: how far we can send ahead.
   bool ended = false;              // Nothing more comes into the inbox.
   bool shut = false;               // We send no more.

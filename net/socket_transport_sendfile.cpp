@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include <weir/net/socket_transport.hpp>
+
+#include <utility>
+
+#include <weir/reactor/error.hpp>
+
+// The sending side while a sendfile() has it. socket_transport.cpp has the rest.
+
+namespace weir::detail {
+namespace {
+
+std::exception_ptr connection_is_closed() {
+  return std::make_exception_ptr(ConnectionError("Connection is closed by peer"));
+}
+
+}  // namespace
+
+void SocketTransport::begin_sendfile() {
+  switch (write_side_) {
+    case WriteSide::open: break;
+    case WriteSide::lent: throw RuntimeError("unable to sendfile; sendfile is in progress");
+    default: throw RuntimeError("Cannot call sendfile() after write_eof()");
+  }
+  write_side_ = WriteSide::lent;
+}
+
+void SocketTransport::end_sendfile() noexcept {
+  waiter_.reset();
+  write_side_ = WriteSide::open;
+  // Room that nobody waits for any more would be reported again and again.
+  if (!buffer_.empty() || !std::exchange(blocked_, false)) return;
+  if (reading_started_) loop_.io().set_writer(socket_->fd(), nullptr);
+}
+
+Future<> SocketTransport::drained() {
+  if (state_ == State::open) send_gathered();  // May end the connection.
+  waiter_ = loop_.create_future<void>();
+  const Future<> waiter = *waiter_;
+  if (buffer_.empty() && !blocked_) end_wait(nullptr);  // That is so, too, when it has ended.
+  return waiter;
+}
+
+Future<> SocketTransport::writable() {
+  if (state_ == State::open) wait_until_writable();
+  return drained();
+}
+
+/// Whoever waits may go on, or hears how the connection ended.
+void SocketTransport::end_wait(const std::exception_ptr& error) {
+  if (!waiter_) return;
+  const Future<> waiter = *std::exchange(waiter_, std::nullopt);
+  if (waiter.done()) return;  // Cancelled.
+  if (state_ == State::open) return waiter.set_result();
+  waiter.set_exception(error ? error : connection_is_closed());
+}
+
+IoResult SocketTransport::send_from(int file, std::int64_t offset, std::size_t bytes) {
+  if (state_ != State::open) std::rethrow_exception(connection_is_closed());
+  return loop_.kernel().sendfile(socket_->fd(), file, offset, bytes);
+}
+
+void SocketTransport::send_block(std::string_view block) {
+  if (state_ != State::open) std::rethrow_exception(connection_is_closed());
+  send_now(std::span(&block, 1));
+}
+
+}  // namespace weir::detail
