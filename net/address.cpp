@@ -30,13 +30,42 @@ std::string path_of(const sockaddr* address, socklen_t length) {
   return path;
 }
 
+std::size_t max_unix_path(std::string_view path) noexcept {
+  const std::size_t room = sizeof(sockaddr_un::sun_path);
+  return path.starts_with('\0') ? room : room - 1;
+}
+
+std::string hex_escape(unsigned char byte) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  return {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+}
+
+/// A text as Python's repr() prints it; what is beyond ASCII is taken as it is.
+std::string repr_of(std::string_view text) {
+  const bool doubled = text.find('\'') != text.npos && text.find('"') == text.npos;
+  const char quote = doubled ? '"' : '\'';
+  std::string quoted(1, quote);
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == quote || c == '\\') {
+      quoted.append({'\\', c});
+    } else if (byte < ' ' || byte == 0x7f) {
+      quoted += c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : hex_escape(byte);
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + quote;
+}
+
 }  // namespace
 
 Endpoint::Endpoint(const sockaddr* address, socklen_t length) {
   static_assert(sizeof(sockaddr_in6) <= max_bytes);
   if (length < sizeof(address->sa_family)) return;
   if (address->sa_family == AF_UNIX) path_ = path_of(address, length);
-  size_ = std::min<socklen_t>(length, sizeof bytes_);
+  const std::size_t kept = address->sa_family == AF_UNIX ? sizeof address->sa_family : length;
+  size_ = static_cast<socklen_t>(std::min(kept, sizeof bytes_));
   std::memcpy(bytes_, address, size_);
 }
 
@@ -60,12 +89,30 @@ std::optional<Endpoint> Endpoint::parse(std::string_view host, std::uint16_t por
   return std::nullopt;
 }
 
+Endpoint Endpoint::at_path(std::string_view path) {
+  Endpoint endpoint;
+  const sa_family_t family = AF_UNIX;
+  std::memcpy(endpoint.bytes_, &family, sizeof family);
+  endpoint.size_ = sizeof family;
+  endpoint.path_ = path;
+  return endpoint;
+}
+
 int Endpoint::family() const noexcept {
   return size_ == 0 ? AF_UNSPEC : read_as<sockaddr>(bytes_).sa_family;
 }
 
-socklen_t Endpoint::size() const noexcept {
-  return family() == AF_INET || family() == AF_INET6 ? size_ : 0;
+socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
+  const bool internet = family() == AF_INET || family() == AF_INET6;
+  if (internet) std::memcpy(&room, bytes_, size_);
+  if (family() != AF_UNIX || path_.size() > max_unix_path(path_)) return internet ? size_ : 0;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  std::memcpy(&room, &address, sizeof address);
+  // A path has a NUL behind it. Of an abstract name every byte counts.
+  const bool has_end = !path_.empty() && path_[0] != '\0';
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size() + (has_end ? 1 : 0));
 }
 
 std::string Endpoint::host() const {
@@ -110,7 +157,7 @@ std::string Endpoint::repr() const {
       return start + ", " + std::to_string(ntohl(v6.sin6_flowinfo)) + ", " +
              std::to_string(v6.sin6_scope_id) + ")";
     }
-    default: return "'" + path_ + "'";
+    default: return repr_of(path_);
   }
 }
 

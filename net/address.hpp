@@ -14,7 +14,7 @@ namespace weir {
 /// A socket address as a value: IPv4, IPv6, or a unix path.
 ///
 /// Shape     repr() is what Python prints: ('127.0.0.1', 8888), ('::1', 8888, 0, 0), or the quoted
-///           path.
+///           path, which is host() of a unix socket: empty if it has none.
 /// Units     port() in host order.
 class Endpoint {
  public:
@@ -29,6 +29,9 @@ class Endpoint {
   /// them.
   static std::optional<Endpoint> parse(std::string_view host, std::uint16_t port);
 
+  /// A unix socket: a path, or an abstract name (Linux), which begins with a NUL.
+  static Endpoint at_path(std::string_view path);
+
   int family() const noexcept;
   std::string host() const;
   std::uint16_t port() const noexcept;
@@ -36,16 +39,14 @@ class Endpoint {
   Endpoint with_port(std::uint16_t port) const;
   std::string repr() const;
 
-  /// For bind() and connect(): an IPv4 or IPv6 address. Of anything else the size is 0, which they
-  /// refuse.
-  const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(bytes_); }
-  socklen_t size() const noexcept;
+  /// As bind() and connect() take it; returns the length. 0, which they refuse, for what is none of
+  /// the three, and for a path that is too long.
+  socklen_t copy_to(sockaddr_storage& room) const noexcept;
 
   friend bool operator==(const Endpoint& a, const Endpoint& b) noexcept;
 
  private:
-  // sockaddr_in6, the larger of the two that are sent to the kernel from here; the path of a unix
-  // socket goes aside.
+  // sockaddr_in6, the larger of the two internet addresses; the path of a unix socket goes aside.
   static constexpr std::size_t max_bytes = 28;
   alignas(8) unsigned char bytes_[max_bytes] = {};
   socklen_t size_ = 0;

@@ -43,10 +43,11 @@ const RunnableKind Listener::ready_kind = {
     },
 };
 
-Listener::Listener(EventLoop& loop, Socket socket, int backlog, Accepted accepted)
+Listener::Listener(EventLoop& loop, Socket socket, SocketFile file, int backlog, Accepted accepted)
     : loop_(loop),
       loop_token_(loop.token()),
       socket_(std::make_shared<Socket>(std::move(socket))),
+      file_(std::move(file)),
       accepted_(std::move(accepted)),
       ready_node_(ready_kind, *this),
       backlog_(backlog) {}
@@ -65,6 +66,7 @@ void Listener::stop() {
 
 void Listener::close() {
   stop();
+  file_.remove(loop_token_->loop);
   socket_->close();
 }
 

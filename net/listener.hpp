@@ -7,6 +7,7 @@
 #include <string>
 
 #include <weir/net/socket.hpp>
+#include <weir/net/unix_path.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/handle.hpp>
 
@@ -21,7 +22,8 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   /// Called with every accepted socket and its peer's address.
   using Accepted = std::function<void(Socket, Endpoint)>;
 
-  Listener(EventLoop& loop, Socket socket, int backlog, Accepted accepted);
+  /// `file` goes when the listener is closed.
+  Listener(EventLoop& loop, Socket socket, SocketFile file, int backlog, Accepted accepted);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   ~Listener() { close(); }
@@ -50,6 +52,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   EventLoop& loop_;
   Ref<LoopToken> loop_token_;  // A server that never listened may outlive the loop.
   std::shared_ptr<Socket> socket_;
+  SocketFile file_;
   Accepted accepted_;
   ReadyNode ready_node_;
   TimerHandle retry_;

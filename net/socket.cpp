@@ -55,6 +55,18 @@ Socket Socket::accept(Endpoint& peer, int& error) {
   return accepted;
 }
 
+int Socket::bind(const Endpoint& address) {
+  sockaddr_storage storage{};
+  const socklen_t length = address.copy_to(storage);
+  return kernel().bind(fd(), reinterpret_cast<const sockaddr*>(&storage), length);
+}
+
+int Socket::connect(const Endpoint& address) {
+  sockaddr_storage storage{};
+  const socklen_t length = address.copy_to(storage);
+  return kernel().connect(fd(), reinterpret_cast<const sockaddr*>(&storage), length);
+}
+
 IoResult Socket::recv(std::span<char> room) {
   const iovec buffer{room.data(), room.size()};
   return kernel().recv(fd(), std::span(&buffer, 1));

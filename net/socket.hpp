@@ -37,11 +37,9 @@ class Socket {
   int type() const noexcept { return type_; }
   int protocol() const noexcept { return protocol_; }
 
-  int bind(const Endpoint& address) { return kernel().bind(fd(), address.data(), address.size()); }
+  int bind(const Endpoint& address);
   int listen(int backlog) { return kernel().listen(fd(), backlog); }
-  int connect(const Endpoint& address) {
-    return kernel().connect(fd(), address.data(), address.size());
-  }
+  int connect(const Endpoint& address);
   /// The accepted socket, or an invalid one and errno.
   Socket accept(Endpoint& peer, int& error);
   IoResult recv(std::span<char> room);

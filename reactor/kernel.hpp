@@ -17,6 +17,7 @@
 
 struct addrinfo;  // <netdb.h>: known to net/ and to the kernels only
 struct sockaddr;  // <sys/socket.h>: likewise
+struct stat;      // <sys/stat.h>
 
 namespace weir {
 
@@ -83,6 +84,11 @@ class Kernel {
                          std::uint32_t length) = 0;
   virtual int getsockname(int fd, sockaddr* address, std::uint32_t* length) = 0;
   virtual int getpeername(int fd, sockaddr* address, std::uint32_t* length) = 0;
+
+  // Files: those that unix sockets leave in the file system. Symbolic links are followed by
+  // stat(2), and removed by unlink(2).
+  virtual int stat(const char* path, struct ::stat* status) = 0;
+  virtual int unlink(const char* path) = 0;
 
   /// Blocks; called from an Executor. Returns 0 or an EAI_… number; with EAI_SYSTEM,
   /// `*system_error` is errno.

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -142,6 +143,12 @@ class PosixKernel final : public Kernel {
   int getpeername(int fd, sockaddr* address, std::uint32_t* length) override {
     return error_of(::getpeername(fd, address, length));
   }
+
+  int stat(const char* path, struct ::stat* status) override {
+    return error_of(::stat(path, status));
+  }
+
+  int unlink(const char* path) override { return error_of(::unlink(path)); }
 
   int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result,
                   int* system_error) override {

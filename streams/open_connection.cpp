@@ -15,28 +15,32 @@ ConnectOptions connect_options(const OpenOptions& options) {
           .sock = options.sock};
 }
 
+}  // namespace
+
+namespace detail {
+
+std::function<std::shared_ptr<StreamReaderProtocol>()> protocol_with(std::ptrdiff_t limit) {
+  return [limit] { return std::make_shared<StreamReaderProtocol>(StreamReader(limit)); };
+}
+
 Coro<Streams> streams_over(Coro<Connection<StreamReaderProtocol>> connecting) {
   const Connection<StreamReaderProtocol> made = co_await std::move(connecting);
   const StreamReader& reader = made.protocol->reader();
   co_return Streams(reader, StreamWriter(made.transport, made.protocol, reader));
 }
 
-/// Called when the connection is there, by a task: before that there may be no running loop.
-auto protocol_with(std::ptrdiff_t limit) {
-  return [limit] { return std::make_shared<StreamReaderProtocol>(StreamReader(limit)); };
-}
-
-}  // namespace
+}  // namespace detail
 
 Coro<Streams> open_connection(std::string_view host, Port port, const OpenOptions& options) {
   detail::check_limit(options.limit);
-  return streams_over(
-      create_connection(protocol_with(options.limit), host, port, connect_options(options)));
+  return detail::streams_over(create_connection(detail::protocol_with(options.limit), host, port,
+                                                connect_options(options)));
 }
 
 Coro<Streams> open_connection(const OpenOptions& options) {
   detail::check_limit(options.limit);
-  return streams_over(create_connection(protocol_with(options.limit), connect_options(options)));
+  return detail::streams_over(
+      create_connection(detail::protocol_with(options.limit), connect_options(options)));
 }
 
 }  // namespace weir

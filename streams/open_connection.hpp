@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -14,6 +16,8 @@
 
 namespace weir {
 
+class StreamReaderProtocol;
+
 /// Both ends of a stream. Give it a name; structured bindings on a co_await leak with newer g++.
 struct Streams {
   Streams(StreamReader its_reader, StreamWriter its_writer)
@@ -21,6 +25,13 @@ struct Streams {
   StreamReader reader;
   StreamWriter writer;
 };
+
+namespace detail {
+/// A factory of protocols with a reader. To be called in a task: before that there may be no
+/// running loop.
+std::function<std::shared_ptr<StreamReaderProtocol>()> protocol_with(std::ptrdiff_t limit);
+Coro<Streams> streams_over(Coro<Connection<StreamReaderProtocol>> connecting);
+}  // namespace detail
 
 /// ConnectOptions, and the reader's limit.
 struct OpenOptions {

@@ -16,23 +16,25 @@ ServerOptions server_options(const StartServerOptions& options) {
           .start_serving = options.start_serving};
 }
 
-auto protocol_for(ClientConnected client_connected, std::ptrdiff_t limit) {
+}  // namespace
+
+detail::ProtocolFactory detail::protocol_for(ClientConnected client_connected,
+                                             std::ptrdiff_t limit) {
   return [client_connected = std::move(client_connected), limit] {
     return std::make_shared<StreamReaderProtocol>(StreamReader(limit), client_connected);
   };
 }
 
-}  // namespace
-
 Coro<Server> start_server(ClientConnected client_connected, std::string_view host, Port port,
                           const StartServerOptions& options) {
   const ServerOptions its = server_options(options);
-  return create_server(protocol_for(std::move(client_connected), options.limit), host, port, its);
+  return create_server(detail::protocol_for(std::move(client_connected), options.limit), host, port,
+                       its);
 }
 
 Coro<Server> start_server(ClientConnected client_connected, const StartServerOptions& options) {
   const ServerOptions its = server_options(options);
-  return create_server(protocol_for(std::move(client_connected), options.limit), its);
+  return create_server(detail::protocol_for(std::move(client_connected), options.limit), its);
 }
 
 }  // namespace weir

@@ -12,6 +12,11 @@
 
 namespace weir {
 
+namespace detail {
+/// Makes a protocol with a reader for every client.
+ProtocolFactory protocol_for(ClientConnected client_connected, std::ptrdiff_t limit);
+}  // namespace detail
+
 /// ServerOptions, and the limit of every client's reader.
 struct StartServerOptions {
   std::ptrdiff_t limit = default_limit_bytes;

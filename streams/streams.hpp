@@ -5,6 +5,8 @@
 // Everything, for users. weir's own files never include this one.
 #include <weir/net/connect.hpp>
 #include <weir/net/server.hpp>
+#include <weir/net/unix_connect.hpp>
+#include <weir/net/unix_server.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/task/recovery.hpp>
 #include <weir/reactor/task/run_in_executor.hpp>
@@ -12,4 +14,6 @@
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/timeouts.hpp>
 #include <weir/streams/open_connection.hpp>
+#include <weir/streams/open_unix_connection.hpp>
 #include <weir/streams/start_server.hpp>
+#include <weir/streams/start_unix_server.hpp>

@@ -187,6 +187,12 @@ int CountingKernel::getpeername(int fd, sockaddr* address, std::uint32_t* length
   return counted(Call::getpeername).getpeername(fd, address, length);
 }
 
+int CountingKernel::stat(const char* path, struct ::stat* status) {
+  return counted(Call::stat).stat(path, status);
+}
+
+int CountingKernel::unlink(const char* path) { return counted(Call::unlink).unlink(path); }
+
 int CountingKernel::getaddrinfo(const char* host, const char* service, const addrinfo* hints,
                                 addrinfo** result, int* system_error) {
   return counted(Call::getaddrinfo).getaddrinfo(host, service, hints, result, system_error);

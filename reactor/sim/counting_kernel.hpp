@@ -57,6 +57,8 @@ class CountingKernel final : public Kernel {
   int setsockopt(int fd, int level, int option, const void* value, std::uint32_t length) override;
   int getsockname(int fd, sockaddr* address, std::uint32_t* length) override;
   int getpeername(int fd, sockaddr* address, std::uint32_t* length) override;
+  int stat(const char* path, struct ::stat* status) override;
+  int unlink(const char* path) override;
   int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result,
                   int* system_error) override;
   void freeaddrinfo(addrinfo* list) override;

@@ -40,6 +40,13 @@ bool is_any(std::string_view address) {
   return with_port(std::string(address), 0) == any_address(family_of(address));
 }
 
+/// What stands behind the family: a path, which its first NUL ends, or an abstract name, which
+/// begins with one.
+std::string_view unix_name(std::string_view bytes) {
+  const std::string_view name = bytes.substr(sizeof(sa_family_t));
+  return name.starts_with('\0') ? name : name.substr(0, name.find('\0'));
+}
+
 std::optional<std::uint16_t> parse_port(const char* service) {
   const std::string_view text = service == nullptr ? "0" : service;
   std::uint16_t port = 0;
@@ -75,7 +82,7 @@ std::optional<std::string> clean_address(const sockaddr* address, std::uint32_t 
   if (address == nullptr || length < sizeof(sa_family_t)) return std::nullopt;
   const std::string_view bytes(reinterpret_cast<const char*>(address), length);
   const int family = family_of(bytes);
-  if (family == AF_UNIX) return std::string(bytes);
+  if (family == AF_UNIX) return unix_address(unix_name(bytes));
   if (family == AF_INET && length >= sizeof(sockaddr_in)) {
     auto v4 = read_as<sockaddr_in>(bytes);
     std::fill(std::begin(v4.sin_zero), std::end(v4.sin_zero), std::uint8_t{0});
@@ -107,6 +114,13 @@ std::string any_address(int family) {
 std::string loopback_address(int family) {
   if (family == AF_UNIX) return any_address(family);
   return *parse_address(family == AF_INET ? "127.0.0.1" : "::1", 0);
+}
+
+std::string unix_address(std::string_view path) { return any_address(AF_UNIX).append(path); }
+
+std::string path_of(std::string_view address) {
+  if (family_of(address) != AF_UNIX || unix_name(address).starts_with('\0')) return {};
+  return std::string(unix_name(address));
 }
 
 int family_of(std::string_view address) { return read_as<sa_family_t>(address); }

@@ -30,6 +30,11 @@ std::string any_address(int family);
 /// The host by which a socket of `family` reaches its own machine; port 0.
 std::string loopback_address(int family);
 
+/// The address of a unix socket at `path`, or with an abstract name.
+std::string unix_address(std::string_view path);
+/// The path of a unix socket in the file system; empty of everything else.
+std::string path_of(std::string_view address);
+
 int family_of(std::string_view address);
 bool has_port(std::string_view address);
 std::uint16_t port_of(std::string_view address);

@@ -147,27 +147,6 @@ void FakeKernel::finish_connect(int fd, int error) {
   socket.error = error != 0 ? error : establish(sockets_.at(fd));
 }
 
-int FakeKernel::dial(std::uint16_t port) {
-  for (const int family : {AF_INET, AF_INET6}) {
-    const SocketPtr client = make_socket(family);
-    client->remote = detail::with_port(detail::loopback_address(family), port);
-    if (establish(client) == 0) return install(client);
-  }
-  return -1;
-}
-
-int FakeKernel::listen_on(std::uint16_t port) {
-  const SocketPtr socket = make_socket(AF_INET);
-  const std::string address = detail::with_port(detail::loopback_address(AF_INET), port);
-  if (const int error = bind_to(*socket, address)) throw_os_error(error);
-  socket->state = State::listening;
-  return install(socket);
-}
-
-int FakeKernel::accept_from(int listener) {
-  return at(listener).backlog.empty() ? -1 : install(at(listener).next_connection());
-}
-
 void FakeKernel::put(int fd, std::string_view bytes) {
   if (const SocketPtr other = at(fd).peer.lock()) other->inbox += bytes;
 }
@@ -211,6 +190,7 @@ std::vector<int> FakeKernel::registered_fds() const {
 
 /// What the test wants `call` to say, or nothing: then it is done.
 std::optional<IoResult> FakeKernel::scripted(Call call) {
+  if (const CallHook hook = call_hook_) hook(call);  // A copy: it may install another one.
   Script& script = script_of(call);
   if (script.next.empty()) {
     return script.always != 0 ? std::optional(IoResult{0, script.always}) : std::nullopt;
@@ -258,39 +238,6 @@ int FakeKernel::install(SocketPtr socket) {
   return fd;
 }
 
-int FakeKernel::bind_to(Socket& socket, std::string address) {
-  if (!socket.local.empty()) return EINVAL;
-  if (detail::family_of(address) != socket.family) return EAFNOSUPPORT;
-  const auto taken = [&] {
-    return std::any_of(sockets_.begin(), sockets_.end(),
-                       [&](const auto& entry) { return entry.second->occupies(address); });
-  };
-  const bool any_port = detail::has_port(address) && detail::port_of(address) == 0;
-  if (!any_port && taken()) return EADDRINUSE;
-  if (any_port) {
-    do address = detail::with_port(address, next_port_++);
-    while (taken());
-  }
-  socket.local = address;
-  return 0;
-}
-
-/// Connects `client` to the listener at client->remote, if there is one.
-int FakeKernel::establish(const SocketPtr& client) {
-  const auto found = std::find_if(sockets_.begin(), sockets_.end(), [&](const auto& entry) {
-    return entry.second->listens_at(client->remote);
-  });
-  if (found == sockets_.end()) return ECONNREFUSED;
-  const bool unbound = client->local.empty() && client->family != AF_UNIX;
-  if (unbound) bind_to(*client, detail::loopback_address(client->family));
-  const SocketPtr server = make_socket(client->family);
-  server->local = client->remote;
-  server->remote = client->local;
-  Socket::join(client, server);
-  found->second->backlog.push_back(server);
-  return 0;
-}
-
 // --- Kernel ---
 
 IoResult FakeKernel::socket(int family, int type, int) {
@@ -318,12 +265,13 @@ int FakeKernel::bind(int fd, const sockaddr* address, std::uint32_t length) {
   return wanted ? bind_to(*socket, *wanted) : EINVAL;
 }
 
-int FakeKernel::listen(int fd, int) {
+int FakeKernel::listen(int fd, int backlog) {
   Socket* socket = nullptr;
   if (const auto answer = enter(Call::listen, fd, socket)) return answer->error;
   if (socket->state != State::fresh && socket->state != State::listening) return EINVAL;
   if (socket->local.empty()) bind_to(*socket, detail::any_address(socket->family));
   socket->state = State::listening;
+  socket->max_backlog = static_cast<std::size_t>(std::max(backlog, 0));
   return 0;
 }
 
@@ -346,12 +294,13 @@ int FakeKernel::connect(int fd, const sockaddr* address, std::uint32_t length) {
   if (!wanted) return EINVAL;
   if (detail::family_of(*wanted) != socket->family) return EAFNOSUPPORT;
   socket->remote = *wanted;
-  if (connects_ == Connects::held) {
+  const bool at_once = connects_ == Connects::at_once || socket->family == AF_UNIX;
+  if (connects_ == Connects::held && !at_once) {
     socket->state = State::connecting;
     return EINPROGRESS;
   }
   const int error = establish(sockets_.at(fd));
-  if (connects_ == Connects::at_once) return error;
+  if (at_once) return error;
   socket->error = error;
   return EINPROGRESS;
 }

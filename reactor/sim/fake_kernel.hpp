@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +40,8 @@ struct FakeSocket;
 ///
 /// A test that would hang fails: waiting with nothing to wait for is EDEADLK.
 ///
-/// Shape     Stream sockets of AF_INET, AF_INET6 and AF_UNIX. Backlogs never fill up. Closing with
+/// Shape     Stream sockets of AF_INET, AF_INET6 and AF_UNIX. Only AF_UNIX backlogs fill up; every
+///           directory is there, and a path is its text. Closing with
 ///           unread bytes, or with SO_LINGER at zero seconds, resets the connection, as Linux does.
 ///           Sending to a peer that has closed is EPIPE at once, as between AF_UNIX sockets.
 /// Errors    As the real calls. What a program must never do (close twice, use a closed descriptor,
@@ -73,6 +76,11 @@ class FakeKernel final : public Kernel {
   /// Forgets the scripts and fail_always of `call`.
   void clear(Call call);
 
+  using CallHook = std::function<void(Call)>;
+  /// Hears of every call that can be scripted, just before it happens; may change what the test
+  /// could change between two calls.
+  void set_call_hook(CallHook hook) { call_hook_ = std::move(hook); }
+
   /// The most that one recv() or send() moves; 0 takes the limit away.
   void set_max_recv(std::size_t bytes) { max_recv_bytes_ = bytes; }
   void set_max_send(std::size_t bytes) { max_send_bytes_ = bytes; }
@@ -100,6 +108,9 @@ class FakeKernel final : public Kernel {
   int listen_on(std::uint16_t port);
   /// The next connection that waits at `listener`; -1 if none does.
   int accept_from(int listener);
+  /// The same for unix sockets; -1 also if the backlog is full.
+  int dial_path(std::string_view path);
+  int listen_on_path(std::string_view path, int backlog = 100);
   /// Sends `bytes`, whatever the capacity. Lost if the other side is gone.
   void put(int fd, std::string_view bytes);
   /// Ends the sending side: the other side reads what is queued, then the end of the stream.
@@ -121,6 +132,10 @@ class FakeKernel final : public Kernel {
   /// getaddrinfo() finds `host` at these numeric addresses, in this order. "localhost" is there
   /// from the start, at 127.0.0.1; every other name is EAI_NONAME.
   void add_host(std::string host, std::vector<std::string> addresses);
+  /// Puts a file there, in place of what there was: S_IFREG, S_IFDIR, or S_IFSOCK for a socket that
+  /// nobody has open any more.
+  void add_file(const std::string& path, mode_t mode);
+  bool has_file(const std::string& path) const;
   /// Runs what signal_action() has installed; false when that is the default action.
   bool raise_signal(int signal_number);
   /// How many jobs of the executors one poller wait runs, in the order of submission. All that
@@ -158,6 +173,8 @@ class FakeKernel final : public Kernel {
   int setsockopt(int fd, int level, int option, const void* value, std::uint32_t length) override;
   int getsockname(int fd, sockaddr* address, std::uint32_t* length) override;
   int getpeername(int fd, sockaddr* address, std::uint32_t* length) override;
+  int stat(const char* path, struct ::stat* status) override;
+  int unlink(const char* path) override;
   int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result,
                   int* system_error) override;
   void freeaddrinfo(addrinfo* list) override;
@@ -175,6 +192,10 @@ class FakeKernel final : public Kernel {
     std::deque<IoResult> next;
     int always = 0;
   };
+  struct File {
+    mode_t mode;
+    std::uint64_t inode;
+  };
   struct Job {
     const Executor* owner;
     Callback run;
@@ -191,6 +212,9 @@ class FakeKernel final : public Kernel {
   int install(SocketPtr socket);
   int bind_to(Socket& socket, std::string address);
   int establish(const SocketPtr& client);
+  int dial_address(const std::string& address);
+  int listen_at(const std::string& address, int backlog);
+  SocketPtr listener_at(const std::string& address, int& error) const;
   bool run_jobs();
 
   TimePoint now_ = start;
@@ -198,16 +222,19 @@ class FakeKernel final : public Kernel {
   std::vector<FakePoller*> pollers_;
   std::deque<Job> jobs_;
   std::map<std::string, std::vector<std::string>> hosts_;  // Numeric addresses by name.
+  std::map<std::string, File> files_;
   std::map<int, struct sigaction> signals_;
   std::array<Script, call_count> scripts_;
   std::vector<std::string> misuses_;
   ReadyFilter ready_filter_;
+  CallHook call_hook_;
   std::size_t capacity_bytes_ = default_capacity_bytes;
   std::size_t max_recv_bytes_ = 0;
   std::size_t max_send_bytes_ = 0;
   std::size_t max_fds_ = 0;
   std::optional<std::size_t> jobs_per_wait_;
   Connects connects_ = Connects::at_once;
+  std::uint64_t next_inode_ = 1;
   std::uint16_t next_port_ = 49152;  // IANA's first ephemeral port.
 };
 

@@ -69,6 +69,8 @@ struct FakeSocket {
   bool shut = false;               // We send no more.
   int error = 0;                   // Told once, by recv(), send() or SO_ERROR, as Linux does.
   std::deque<FakeSocketPtr> backlog;
+  std::size_t max_backlog = 0;  // What listen(2) was told.
+  std::uint64_t inode = 0;      // Of the file that bind(2) made, if it made one.
   std::map<std::pair<int, int>, std::string> options;  // By level and name, as they were set.
 
  private:

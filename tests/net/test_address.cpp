@@ -26,6 +26,11 @@ Endpoint unix_endpoint(std::string_view path) {
   return {reinterpret_cast<const sockaddr*>(&address), length};
 }
 
+std::size_t length_of(const Endpoint& endpoint) {
+  sockaddr_storage room{};
+  return endpoint.copy_to(room);
+}
+
 }  // namespace
 
 TEST_SUITE_BEGIN("net/address");
@@ -35,7 +40,7 @@ TEST_CASE("Endpoint: a new one has no family, no host and no port") {
   CHECK(none.family() == AF_UNSPEC);
   CHECK(none.host() == "");
   CHECK(none.port() == 0);
-  CHECK(none.size() == 0);
+  CHECK(length_of(none) == 0);
 }
 
 TEST_CASE("parse: an IPv4 address keeps its host and its port") {
@@ -44,7 +49,7 @@ TEST_CASE("parse: an IPv4 address keeps its host and its port") {
   CHECK(found->family() == AF_INET);
   CHECK(found->host() == "192.0.2.255");
   CHECK(found->port() == 65535);
-  CHECK(found->size() == sizeof(sockaddr_in));
+  CHECK(length_of(*found) == sizeof(sockaddr_in));
 }
 
 TEST_CASE("parse: an IPv6 address is written in its shortest form") {
@@ -53,7 +58,7 @@ TEST_CASE("parse: an IPv6 address is written in its shortest form") {
   CHECK(found->family() == AF_INET6);
   CHECK(found->host() == "2001:db8::1");
   CHECK(found->port() == 1);
-  CHECK(found->size() == sizeof(sockaddr_in6));
+  CHECK(length_of(*found) == sizeof(sockaddr_in6));
 }
 
 TEST_CASE("parse: an IPv4 address in IPv6 clothes is an IPv6 address") {
@@ -156,6 +161,15 @@ TEST_CASE("repr: a unix address is its path in quotes, also an empty one") {
   CHECK(unix_endpoint("").repr() == "''");
 }
 
+// CPython prints the same for the text of these bytes.
+TEST_CASE("repr: a path is quoted as Python quotes it") {
+  using namespace std::string_view_literals;
+  const auto repr = [](std::string_view path) { return Endpoint::at_path(path).repr(); };
+  CHECK(repr("it's") == R"("it's")");
+  CHECK(repr(R"(it's "it")") == R"('it\'s "it"')");
+  CHECK(repr("\0a\\b\n\r\t\x7f"sv) == R"('\x00a\\b\n\r\t\x7f')");
+}
+
 TEST_CASE("Endpoint: a unix path ends at its first NUL, an abstract name keeps them all") {
   using namespace std::string_view_literals;
   CHECK(unix_endpoint("/tmp/a\0/b"sv).host() == "/tmp/a");
@@ -171,8 +185,33 @@ TEST_CASE("Endpoint: a unix path of full length is kept whole") {
   CHECK_FALSE(unix_endpoint(path) == unix_endpoint(path.substr(1)));
 }
 
-TEST_CASE("Endpoint: a unix path is never handed to the kernel cut short") {
-  CHECK(unix_endpoint("/tmp/a-path-that-does-not-fit-into-28-bytes").size() == 0);
+TEST_CASE("copy_to: a unix path has its NUL counted, an abstract name has none") {
+  using namespace std::string_view_literals;
+  const auto path_bytes = [](std::string_view path) {
+    return length_of(Endpoint::at_path(path)) - offsetof(sockaddr_un, sun_path);
+  };
+  CHECK(path_bytes("/run/weir.sock") == 15);
+  CHECK(path_bytes("\0weir"sv) == 5);
+  CHECK(path_bytes("") == 0);
+}
+
+TEST_CASE("copy_to: gives back the path that it was made with") {
+  using namespace std::string_view_literals;
+  for (const std::string_view path : {"/run/weir.sock"sv, "\0we\0ir"sv, ""sv}) {
+    sockaddr_storage room{};
+    const socklen_t length = Endpoint::at_path(path).copy_to(room);
+    const Endpoint back(reinterpret_cast<const sockaddr*>(&room), length);
+    CHECK(back == Endpoint::at_path(path));
+    CHECK(back.host() == path);
+  }
+}
+
+TEST_CASE("copy_to: a unix path that is too long is never cut short") {
+  const std::size_t room = sizeof(sockaddr_un::sun_path);
+  CHECK(length_of(Endpoint::at_path(std::string(room - 1, 'p'))) == sizeof(sockaddr_un));
+  CHECK(length_of(Endpoint::at_path(std::string(room, 'p'))) == 0);
+  CHECK(length_of(Endpoint::at_path(std::string(room, '\0'))) == sizeof(sockaddr_un));
+  CHECK(length_of(Endpoint::at_path(std::string(room + 1, '\0'))) == 0);
 }
 
 TEST_CASE("Endpoint: an unknown family keeps its number") {

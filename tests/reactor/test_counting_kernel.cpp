@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -77,6 +78,9 @@ TEST_CASE("CountingKernel: every call is counted once, under its own name") {
   kernel.setsockopt(fd, 0, 0, "", 0);
   kernel.getsockname(fd, nullptr, &length);
   kernel.getpeername(fd, nullptr, &length);
+  struct stat status{};
+  kernel.stat("/none", &status);
+  kernel.unlink("/none");
   kernel.getaddrinfo("127.0.0.1", "80", nullptr, &list, &system_error);
   kernel.freeaddrinfo(list);
   kernel.signal_action(SIGINT, nullptr, nullptr);
