@@ -4,11 +4,12 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <cstring>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include <weir/net/bind_error.hpp>
 #include <weir/net/server_state.hpp>
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
@@ -17,76 +18,124 @@ namespace weir {
 namespace detail {
 namespace {
 
-std::string lowercase(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return text;
+// The first address takes a port that is free; somebody else may have it at another one.
+constexpr int port_attempts = 16;
+
+void log_if_debugging(EventLoop& loop, const std::string& text) {
+  if (loop.get_debug()) loop.log(LogLevel::warning, text);
 }
 
-/// Bound, or an invalid socket where this machine has no such address.
-Socket bind_to(EventLoop& loop, const AddressInfo& info, const ServerOptions& options) {
-  int error = 0;
+void set_options(Socket& socket, const ServerOptions& options) {
+  const bool internet = socket.family() == AF_INET || socket.family() == AF_INET6;
+  if (options.reuse_address) static_cast<void>(socket.set_option(SOL_SOCKET, SO_REUSEADDR, 1));
+  // Since Linux 6.12.9 other families refuse it.
+  if (options.reuse_port && internet && socket.set_option(SOL_SOCKET, SO_REUSEPORT, 1) != 0) {
+    throw ValueError(
+        "reuse_port not supported by socket module, SO_REUSEPORT defined but not implemented.");
+  }
+  if (options.keep_alive) static_cast<void>(socket.set_option(SOL_SOCKET, SO_KEEPALIVE, 1));
+  // Else the IPv6 wildcard takes the IPv4 one too, and binding that fails.
+  if (socket.family() == AF_INET6)
+    static_cast<void>(socket.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 1));
+}
+
+/// Bound; or an invalid socket, with an error of bind(2), or none where this machine has no such
+/// address.
+Socket bind_to(EventLoop& loop, const AddressInfo& info, const ServerOptions& options, int& error) {
   Socket socket = Socket::open(loop.kernel(), info.family, info.type, info.protocol, error);
   if (error == EAFNOSUPPORT || error == EPROTONOSUPPORT) {  // A machine without IPv6.
-    if (loop.get_debug())
-      loop.log(LogLevel::warning,
-               "create_server() failed to create a socket for " + info.endpoint.repr());
+    log_if_debugging(loop, "create_server() failed to create a socket for " + info.endpoint.repr());
+    error = 0;
     return socket;
   }
   if (error != 0) throw_os_error(error);
-  if (options.reuse_address) static_cast<void>(socket.set_option(SOL_SOCKET, SO_REUSEADDR, 1));
-  // Else the IPv6 wildcard takes the IPv4 one too, and binding that fails.
-  if (info.family == AF_INET6) static_cast<void>(socket.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 1));
+  set_options(socket, options);
   error = socket.bind(info.endpoint);
   if (error == 0) return socket;
-  const std::string text = "error while attempting to bind on address " + info.endpoint.repr() +
-                           ": " + lowercase(std::strerror(error));
-  if (error != EADDRNOTAVAIL) throw_os_error(error, text);
-  if (loop.get_debug()) loop.log(LogLevel::warning, text);
+  if (error == EADDRNOTAVAIL) {
+    log_if_debugging(loop, bind_error_text(info.endpoint, error));
+    error = 0;
+  }
   return Socket();
 }
 
-/// Without doubles: some systems list an address twice, and the second bind() would fail.
-std::vector<AddressInfo> distinct(const std::vector<AddressInfo>& addresses) {
-  std::vector<AddressInfo> found;
-  for (const AddressInfo& info : addresses) {
+/// One socket for each address that this machine has. Those that ask for port 0 get one port.
+std::vector<Socket> bind_each(EventLoop& loop, const std::vector<AddressInfo>& addresses,
+                              const ServerOptions& options) {
+  for (int attempts_left = port_attempts;;) {
+    --attempts_left;
+    std::vector<Socket> sockets;
+    bool clash = false;
+    for (AddressInfo info : addresses) {
+      const bool shares_port = info.endpoint.port() == 0 && !sockets.empty();
+      if (shares_port)
+        info.endpoint = info.endpoint.with_port(sockets.front().local_endpoint().port());
+      int error = 0;
+      Socket socket = bind_to(loop, info, options, error);
+      clash = error == EADDRINUSE && shares_port && attempts_left > 0;
+      if (clash) break;
+      if (error != 0) throw_os_error(error, bind_error_text(info.endpoint, error));
+      if (socket.valid()) sockets.push_back(std::move(socket));
+    }
+    if (!clash) return sockets;
+  }
+}
+
+/// Adds what is not there yet: some systems list an address twice, and the second bind() would
+/// fail.
+void merge(std::vector<AddressInfo>& found, const std::vector<AddressInfo>& more) {
+  for (const AddressInfo& info : more) {
     const bool known = std::any_of(found.begin(), found.end(), [&](const AddressInfo& other) {
       return other.endpoint == info.endpoint;
     });
     if (!known) found.push_back(info);
   }
-  return found;
 }
 
-/// `host` is for the error text: as Python prints it, None for all interfaces.
-Coro<Server> bind_all(ProtocolFactory factory, std::string host,
-                      Coro<std::vector<AddressInfo>> resolving, ServerOptions options) {
+std::string list_of(const std::vector<AddressInfo>& addresses) {
+  std::string text;
+  for (const AddressInfo& info : addresses)
+    text += (text.empty() ? "" : ", ") + info.endpoint.repr();
+  return "[" + text + "]";
+}
+
+/// A host that is being looked up.
+struct Lookup {
+  Lookup(std::string its_name, Coro<std::vector<AddressInfo>> its_answer)
+      : name(std::move(its_name)), answer(std::move(its_answer)) {}
+  std::string name;  // For the error text: as Python prints it, None for all interfaces.
+  Coro<std::vector<AddressInfo>> answer;
+};
+
+Coro<Server> bind_all(ProtocolFactory factory, std::vector<Lookup> lookups, ServerOptions options) {
   EventLoop& loop = get_running_loop();
   const auto state = std::make_shared<ServerState>(loop, std::move(factory), options.backlog);
-  const std::vector<AddressInfo> addresses = co_await std::move(resolving);
-  if (addresses.empty()) throw OSError("getaddrinfo(" + host + ") returned empty list");
-  std::string tried;
-  for (const AddressInfo& info : distinct(addresses)) {
-    Socket socket = bind_to(loop, info, options);
-    if (socket.valid()) state->add(std::move(socket));
-    tried += (tried.empty() ? "" : ", ") + info.endpoint.repr();
+  std::vector<AddressInfo> addresses;
+  for (Lookup& lookup : lookups) {
+    const std::vector<AddressInfo> found = co_await std::move(lookup.answer);
+    if (found.empty()) throw OSError("getaddrinfo(" + lookup.name + ") returned empty list");
+    merge(addresses, found);
   }
+  for (Socket& socket : bind_each(loop, addresses, options)) state->add(std::move(socket));
   if (state->listeners().empty())
-    throw OSError("could not bind on any address out of [" + tried + "]");
+    throw OSError("could not bind on any address out of " + list_of(addresses));
   co_return co_await finish_server(state, options.start_serving);
 }
 
 }  // namespace
 
-Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port port,
+Coro<Server> create_server(ProtocolFactory factory, const Hosts& hosts, Port port,
                            const ServerOptions& options) {
   if (options.sock != nullptr)
     throw ValueError("host/port and sock can not be specified at the same time");
   check_backlog(options.backlog);
   const ResolveOptions wanted{.family = options.family, .flags = options.flags};
-  const std::string name = host.empty() ? "None" : "'" + std::string(host) + "'";
-  return bind_all(std::move(factory), name, getaddrinfo(host, port, wanted), options);
+  std::vector<Lookup> lookups;
+  for (const std::string_view host : hosts) {
+    const std::string name = host.empty() ? "None" : "'" + std::string(host) + "'";
+    lookups.emplace_back(name, getaddrinfo(host, port, wanted));
+  }
+  return bind_all(std::move(factory), std::move(lookups), options);
 }
 
 Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options) {

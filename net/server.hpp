@@ -7,12 +7,12 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <weir/net/connect.hpp>
+#include <weir/net/hosts.hpp>
 #include <weir/net/resolver.hpp>
 #include <weir/net/socket.hpp>
 #include <weir/net/transport.hpp>
@@ -34,6 +34,8 @@ struct ServerOptions {
       100;  // Connections that wait in the kernel, and the most that one readiness accepts.
   bool reuse_address = true;  // SO_REUSEADDR
   bool start_serving = true;  // False: bound, but not listening until start_serving().
+  bool reuse_port = false;    // SO_REUSEPORT: the kernel shares clients out among its listeners.
+  bool keep_alive = false;    // SO_KEEPALIVE
 };
 static_assert(std::is_trivially_destructible_v<ServerOptions>);  // g++ 12: see
                                                                  // docs/adr/0006-option-structs.md
@@ -92,7 +94,7 @@ class Server {
 };
 
 namespace detail {
-Coro<Server> create_server(ProtocolFactory factory, std::string_view host, Port port,
+Coro<Server> create_server(ProtocolFactory factory, const Hosts& hosts, Port port,
                            const ServerOptions& options);
 Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options);
 }  // namespace detail
@@ -101,11 +103,13 @@ Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options
 ///
 /// Shape     weir::Server server = co_await create_server([] { return std::make_shared<Echo>(); },
 ///           "127.0.0.1", 8888);
-///           An empty host means all interfaces, IPv4 and IPv6; port 0 lets the kernel choose: see
-///           sockets().
+///           Several hosts: {"127.0.0.1", "::1"}. An empty one means all interfaces, IPv4 and IPv6.
+///           Port 0 lets the kernel choose, one port for all addresses: see sockets().
 /// Errors    ValueError "host/port and sock can not be specified at the same time", "Neither
 ///           host/port nor sock were specified", "A Stream Socket was expected, got …", a bad port,
-///           host name or backlog. OSError "[Errno 98] error while attempting to bind on address
+///           host name or backlog, "reuse_port not supported by socket module, SO_REUSEPORT
+///           defined but not implemented.". OSError "[Errno 98] error while attempting to bind on
+///           address
 ///           ('127.0.0.1', 80): address already in use"; "could not bind on any address out of
 ///           [...]"; "getaddrinfo('host') returned empty list". On every failure, and when it is
 ///           cancelled, all sockets are closed.
@@ -113,9 +117,9 @@ Coro<Server> create_server(ProtocolFactory factory, const ServerOptions& options
 /// Lifetime  Arguments are copied before this returns.
 /// Source    CPython 3.13 base_events.py create_server.
 template <class Factory>
-Coro<Server> create_server(Factory factory, std::string_view host, Port port,
+Coro<Server> create_server(Factory factory, const Hosts& hosts, Port port,
                            const ServerOptions& options = {}) {
-  return detail::create_server(detail::ProtocolFactory(std::move(factory)), host, port, options);
+  return detail::create_server(detail::ProtocolFactory(std::move(factory)), hosts, port, options);
 }
 /// The same over `options.sock`.
 template <class Factory>

@@ -13,7 +13,9 @@ ServerOptions server_options(const StartServerOptions& options) {
           .sock = options.sock,
           .backlog = options.backlog,
           .reuse_address = options.reuse_address,
-          .start_serving = options.start_serving};
+          .start_serving = options.start_serving,
+          .reuse_port = options.reuse_port,
+          .keep_alive = options.keep_alive};
 }
 
 }  // namespace
@@ -25,11 +27,11 @@ detail::ProtocolFactory detail::protocol_for(ClientConnected client_connected,
   };
 }
 
-Coro<Server> start_server(ClientConnected client_connected, std::string_view host, Port port,
+Coro<Server> start_server(ClientConnected client_connected, const Hosts& hosts, Port port,
                           const StartServerOptions& options) {
   const ServerOptions its = server_options(options);
-  return create_server(detail::protocol_for(std::move(client_connected), options.limit), host, port,
-                       its);
+  return create_server(detail::protocol_for(std::move(client_connected), options.limit), hosts,
+                       port, its);
 }
 
 Coro<Server> start_server(ClientConnected client_connected, const StartServerOptions& options) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string_view>
 #include <type_traits>
 
 #include <weir/net/server.hpp>
@@ -26,6 +25,8 @@ struct StartServerOptions {
   int backlog = 100;
   bool reuse_address = true;
   bool start_serving = true;
+  bool reuse_port = false;
+  bool keep_alive = false;
 };
 static_assert(std::is_trivially_destructible_v<StartServerOptions>);
 
@@ -39,7 +40,7 @@ static_assert(std::is_trivially_destructible_v<StartServerOptions>);
 /// Lifetime  Arguments are copied before this returns. A handler that returns, or throws away its
 ///           writer, closes its connection.
 /// Source    CPython 3.13 streams.py start_server.
-Coro<Server> start_server(ClientConnected client_connected, std::string_view host, Port port,
+Coro<Server> start_server(ClientConnected client_connected, const Hosts& hosts, Port port,
                           const StartServerOptions& options = {});
 /// The same over `options.sock`.
 Coro<Server> start_server(ClientConnected client_connected, const StartServerOptions& options);

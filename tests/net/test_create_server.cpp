@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,10 +33,10 @@ struct Creating : NetLoop {
       return protocols.back();
     };
   }
-  Server create(std::string_view host, Port port, const ServerOptions& options = {}) {
+  Server create(const Hosts& host, Port port, const ServerOptions& options = {}) {
     return loop.run_until_complete(create_server(factory(), host, port, options));
   }
-  std::string create_error(std::string_view host, Port port, const ServerOptions& options = {}) {
+  std::string create_error(const Hosts& host, Port port, const ServerOptions& options = {}) {
     const std::string error = error_of([&] { create(host, port, options); });
     if (error != "nothing") CHECK(fds_of_ours().empty());
     return error;
@@ -83,8 +85,71 @@ TEST_CASE_FIXTURE(Creating, "create_server: it listens when it returns, and one 
 // CPython: test_base_events.py test_create_server_empty_host
 TEST_CASE_FIXTURE(
     Creating, "create_server: an empty host is every interface, and port 0 the kernel's choice") {
-  const Server server = create("", 0);
-  CHECK(names(server) == "('0.0.0.0', 49152) ('::', 49153, 0, 0) ");
+  CHECK(names(create("", 0)) == "('0.0.0.0', 49152) ('::', 49152, 0, 0) ");
+  CHECK(names(create({}, 80)) == "('0.0.0.0', 80) ('::', 80, 0, 0) ");
+}
+
+// gh-89856: asyncio gives each address a port of its own.
+TEST_CASE_FIXTURE(Creating, "create_server: port 0 is one port, also if another family has it") {
+  int error = 0;
+  Socket taken = Socket::open(kernel, AF_INET6, SOCK_STREAM, 0, error);
+  REQUIRE(taken.bind(*Endpoint::parse("::1", 49152)) == 0);
+  const Server server = create({"127.0.0.1", "::1", "127.0.0.2"}, 0);
+  CHECK(names(server) == "('127.0.0.1', 49153) ('::1', 49153, 0, 0) ('127.0.0.2', 49153) ");
+}
+
+TEST_CASE_FIXTURE(Creating, "create_server: when no port is free for all, the last clash is told") {
+  int binds = 0;
+  kernel.set_call_hook([&](Call call) {
+    if (call == Call::bind && ++binds % 2 == 0) kernel.script(Call::bind, {.error = EADDRINUSE});
+  });
+  const std::string told = create_error({"127.0.0.1", "::1"}, 0);
+  kernel.set_call_hook(nullptr);
+  CHECK(told ==
+        "OSError: [Errno 98] error while attempting to bind on address ('::1', 49167, 0, 0): "
+        "address already in use");
+  CHECK(binds == 32);
+}
+
+// CPython: test_events.py test_create_server_multiple_hosts_ipv4
+TEST_CASE_FIXTURE(Creating, "create_server: several hosts are all bound, doubles once") {
+  const Server server = create({"127.0.0.1", "::1", "localhost"}, 80);
+  CHECK(names(server) == "('127.0.0.1', 80) ('::1', 80, 0, 0) ");
+  const std::vector<std::string_view> list = {"127.0.0.3", "127.0.0.4"};
+  CHECK(names(create(std::span<const std::string_view>(list), 80)) ==
+        "('127.0.0.3', 80) ('127.0.0.4', 80) ");
+}
+
+TEST_CASE_FIXTURE(Creating, "create_server: with several hosts, one that is unknown is an error") {
+  CHECK(create_error({"127.0.0.1", "b.example"}, 80) ==
+        "GaiError: [Errno -2] Name or service not known");
+  kernel.script(Call::getaddrinfo, {.value = 0});
+  CHECK(create_error({"127.0.0.1", "a.example"}, 80) ==
+        "OSError: getaddrinfo('a.example') returned empty list");
+}
+
+TEST_CASE_FIXTURE(Creating, "create_server: an empty list of hosts has nothing to bind") {
+  CHECK(create_error(std::span<const std::string_view>(), 80) ==
+        "OSError: could not bind on any address out of []");
+}
+
+TEST_CASE_FIXTURE(Creating, "create_server: reuse_port and keep_alive are off unless asked for") {
+  const auto option = [](const Server& server, int which) {
+    return server.sockets().at(0).getsockopt(SOL_SOCKET, which).value;
+  };
+  const Server plain = create("127.0.0.1", 80);
+  CHECK(option(plain, SO_REUSEPORT) == 0);
+  CHECK(option(plain, SO_KEEPALIVE) == 0);
+  const Server asked = create("127.0.0.1", 81, {.reuse_port = true, .keep_alive = true});
+  CHECK(option(asked, SO_REUSEPORT) == 1);
+  CHECK(option(asked, SO_KEEPALIVE) == 1);
+}
+
+TEST_CASE_FIXTURE(Creating, "create_server: a system without reuse_port says so") {
+  kernel.script(Call::setsockopt, {.error = ENOPROTOOPT});
+  CHECK(create_error("127.0.0.1", 80, {.reuse_address = false, .reuse_port = true}) ==
+        "ValueError: reuse_port not supported by socket module, SO_REUSEPORT defined but not "
+        "implemented.");
 }
 
 TEST_CASE_FIXTURE(Creating,
