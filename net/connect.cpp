@@ -2,58 +2,49 @@
 #include <weir/net/connect.hpp>
 
 #include <algorithm>
-#include <cerrno>
+#include <cstddef>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <weir/net/connect_race.hpp>
 #include <weir/net/socket_transport.hpp>
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/task/future.hpp>
-#include <weir/reactor/task/outcome.hpp>
 
 namespace weir::detail {
 namespace {
 
-/// Stops watching the socket however the wait ends.
-struct WriterGuard {
-  WriterGuard(EventLoop& its_loop, int its_fd) : loop(its_loop), fd(its_fd) {}
-  WriterGuard(const WriterGuard&) = delete;
-  WriterGuard& operator=(const WriterGuard&) = delete;
-  ~WriterGuard() { loop.remove_writer(fd); }
-  EventLoop& loop;
-  int fd;
-};
-
-/// 0 or errno of the whole attempt.
-Coro<int> finish_connect(Socket* socket, int first_error) {
-  if (first_error != EINPROGRESS && first_error != EINTR) co_return first_error;
-  EventLoop& loop = get_running_loop();
-  const Future<> writable = loop.create_future<void>();
-  loop.add_writer(socket->fd(), [writable] {
-    if (!writable.done()) writable.set_result();
-  });
-  {
-    const WriterGuard guard(loop, socket->fd());
-    co_await writable;
+/// The families in turn, each in its order, `first_count` of the first one in front.
+/// RFC 8305, section 4; CPython base_events.py _interleave_addrinfos.
+std::vector<AddressInfo> interleaved(const std::vector<AddressInfo>& addresses, int first_count) {
+  std::vector<std::vector<AddressInfo>> families;
+  for (const AddressInfo& info : addresses) {
+    const auto known = std::find_if(families.begin(), families.end(), [&](const auto& family) {
+      return family.front().family == info.family;
+    });
+    known != families.end() ? known->push_back(info) : families.push_back({info});
   }
-  const IoResult said = socket->get_option(SOL_SOCKET, SO_ERROR);
-  co_return said.ok() ? static_cast<int>(said.value) : said.error;
+  std::vector<AddressInfo> ordered;
+  const std::size_t in_front =
+      std::min(static_cast<std::size_t>(first_count - 1), families.front().size());
+  for (std::size_t i = 0; i < in_front; ++i) ordered.push_back(families.front()[i]);
+  families.front().erase(families.front().begin(),
+                         families.front().begin() + static_cast<std::ptrdiff_t>(in_front));
+  for (std::size_t round = 0; ordered.size() < addresses.size(); ++round) {
+    for (const auto& family : families) {
+      if (round < family.size()) ordered.push_back(family[round]);
+    }
+  }
+  return ordered;
 }
 
-Coro<Socket> connect_to(AddressInfo info) {
-  int error = 0;
-  Socket socket =
-      Socket::open(get_running_loop().kernel(), info.family, info.type, info.protocol, error);
-  if (error != 0) throw_os_error(error);
-  error = co_await finish_connect(&socket, socket.connect(info.endpoint));
-  if (error != 0) throw_os_error(error, "Connect call failed " + info.endpoint.repr());
-  co_return socket;
-}
-
-/// One error: itself. All with one text: the first. Else a text that has them all.
-[[noreturn]] void throw_all(const std::vector<std::exception_ptr>& errors) {
+/// All as a group, if that is wanted. Else: one error: itself. All with one text: the first. Else a
+/// text that has them all.
+[[noreturn]] void throw_all(const std::vector<std::exception_ptr>& errors, bool as_group) {
+  if (as_group) throw ExceptionGroup("create_connection failed", errors);
   const std::string first = message_of(errors.front());
   const bool same = std::all_of(errors.begin(), errors.end(), [&](const std::exception_ptr& error) {
     return message_of(error) == first;
@@ -64,18 +55,37 @@ Coro<Socket> connect_to(AddressInfo info) {
   throw OSError(text);
 }
 
-Coro<Socket> connect_to_any(Coro<std::vector<AddressInfo>> resolving) {
-  const std::vector<AddressInfo> addresses = co_await std::move(resolving);
+/// What of the options matters once the names are resolved.
+struct RaceOptions {
+  std::optional<Duration> delay;
+  int interleave;  // 0: in the resolver's order.
+  bool all_errors;
+};
+
+using Addresses = std::vector<AddressInfo>;
+
+Coro<Addresses> resolved(Coro<Addresses> resolving) {
+  Addresses addresses = co_await std::move(resolving);
   if (addresses.empty()) throw OSError("getaddrinfo() returned empty list");
-  std::vector<std::exception_ptr> errors;
-  for (const AddressInfo& info : addresses) {
-    try {
-      co_return co_await connect_to(info);
-    } catch (const OSError&) {
-      errors.push_back(std::current_exception());
-    }
+  co_return addresses;
+}
+
+/// `local` resolves to where the sockets are bound; nothing: anywhere.
+Coro<Socket> connect_to_any(Coro<Addresses> remote, std::optional<Coro<Addresses>> local,
+                            RaceOptions options) {
+  ConnectPlan plan;
+  plan.delay = options.delay;
+  plan.addresses = co_await resolved(std::move(remote));
+  if (local) plan.local = co_await resolved(*std::move(local));
+  if (options.interleave > 0) plan.addresses = interleaved(plan.addresses, options.interleave);
+  ConnectRace race(get_running_loop(), std::move(plan));
+  while (!race.decided()) {
+    const Future<> change = race.change();
+    co_await change;
   }
-  throw_all(errors);
+  Socket winner = race.take_winner();
+  if (!winner.valid()) throw_all(race.errors(), options.all_errors);
+  co_return winner;
 }
 
 Coro<Socket> already_connected(Socket socket) { co_return socket; }
@@ -100,7 +110,14 @@ Socket take_given_socket(Socket& given) {
 Coro<Socket> connect_socket(std::string_view host, Port port, const ConnectOptions& options) {
   const ResolveOptions wanted{
       .family = options.family, .protocol = options.protocol, .flags = options.flags};
-  return connect_to_any(getaddrinfo(host, port, wanted));
+  std::optional<Coro<Addresses>> local;
+  if (options.local_addr)
+    local = getaddrinfo(options.local_addr->host, options.local_addr->port, wanted);
+  const RaceOptions race{
+      .delay = options.happy_eyeballs_delay,
+      .interleave = options.interleave.value_or(options.happy_eyeballs_delay ? 1 : 0),
+      .all_errors = options.all_errors};
+  return connect_to_any(getaddrinfo(host, port, wanted), std::move(local), race);
 }
 
 Coro<Socket> given_socket(const ConnectOptions& options) {

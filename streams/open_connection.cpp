@@ -12,7 +12,11 @@ ConnectOptions connect_options(const OpenOptions& options) {
   return {.family = options.family,
           .protocol = options.protocol,
           .flags = options.flags,
-          .sock = options.sock};
+          .sock = options.sock,
+          .local_addr = options.local_addr,
+          .happy_eyeballs_delay = options.happy_eyeballs_delay,
+          .interleave = options.interleave,
+          .all_errors = options.all_errors};
 }
 
 }  // namespace

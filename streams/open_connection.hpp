@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -40,6 +41,10 @@ struct OpenOptions {
   int protocol = 0;
   int flags = 0;           // AI_… for the lookup
   Socket* sock = nullptr;  // A connected socket to use instead of host and port; moved from.
+  std::optional<LocalAddress> local_addr = std::nullopt;
+  std::optional<Duration> happy_eyeballs_delay = std::nullopt;
+  std::optional<int> interleave = std::nullopt;
+  bool all_errors = false;
 };
 static_assert(std::is_trivially_destructible_v<OpenOptions>);
 

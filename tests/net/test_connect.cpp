@@ -350,6 +350,27 @@ TEST_CASE_FIXTURE(
   CHECK(protocol->trace == "made lost([Errno 107] Transport endpoint is not connected) ");
 }
 
+// CPython: test_events.py test_connect_accepted_socket
+TEST_CASE_FIXTURE(Connecting, "connect_accepted_socket: makes a protocol over the socket") {
+  Socket accepted(calls, kernel.dial(80));
+  const int peer = theirs(kernel.accept_from(listener));
+  const Connection<Recorder> made =
+      loop.run_until_complete(connect_accepted_socket(factory(), std::move(accepted)));
+  kernel.put(peer, "data");
+  run();
+  CHECK(made.protocol->trace == "made data(data) ");
+}
+
+TEST_CASE_FIXTURE(Connecting,
+                  "connect_accepted_socket: one of the wrong kind is refused, and stays") {
+  kernel.script(Call::getsockopt, {.error = ENOTSOCK});
+  Socket wrong(calls, kernel.dial(80));
+  CHECK(error_of([&] {
+          static_cast<void>(connect_accepted_socket(factory(), std::move(wrong)));
+        }).starts_with("ValueError: A Stream Socket was expected, got <Socket fd="));
+  CHECK(wrong.valid());  // NOLINT(bugprone-use-after-move): that is the claim.
+}
+
 // ---- Cancelling
 
 // asyncio#205 and others: a cancelled connect that left its descriptor registered, or closed it
