@@ -119,9 +119,11 @@ struct ReadOp {
   static constexpr const char* function = "read";
   using Result = std::string;
   using Owning = PlainOwning<ReadOp>;
-  Verdict look(ReaderState& reader, Look look) const { return reader.look_read(wanted, look); }
+  Verdict look(ReaderState& reader, Look look) const {
+    return reader.look_read(wanted, this, look);
+  }
   void give_up(ReaderState& reader) const {
-    if (wanted < 0) reader.give_back_collected();
+    if (wanted < 0) reader.give_back_collected(this);
   }
   Result finish(ReaderState& reader, Verdict verdict) const {
     if (verdict != Verdict::take) {
@@ -130,7 +132,9 @@ struct ReadOp {
     }
     if (wanted == 0) return Result();  // Not a read: the transport stays as it is.
     const std::string_view taken = reader.take();
-    return wanted < 0 ? std::exchange(reader.collected(), std::string()) : Result(taken);
+    std::optional<std::string> collected;
+    if (wanted < 0) collected = reader.take_collected(this);
+    return collected ? *std::move(collected) : Result(taken);
   }
   std::ptrdiff_t wanted;
 };

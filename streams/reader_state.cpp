@@ -147,13 +147,15 @@ void ReaderState::force_resume() {
 
 // ---- The pull side
 
-Verdict ReaderState::look_read(std::ptrdiff_t wanted, Look look) {
-  // read(-1) is a read() for every piece, and each of them looks at the exception.
-  if (exception_ && (look == Look::first || wanted < 0)) return Verdict::failed;
+Verdict ReaderState::look_read(std::ptrdiff_t wanted, const void* read, Look look) {
+  // read(-1) is a read() for every piece, and each of them looks at the exception; the last one,
+  // woken by the end, has all.
+  const bool has_all = wanted >= 0 || at_eof();
+  if (exception_ && (look == Look::first || !has_all)) return Verdict::failed;
   if (wanted < 0) {
     if (waiter_ != nullptr) return Verdict::wait;  // It will be refused: the bytes are not its own.
-    collect();
-    amount_ = 0;
+    if (collector_ == nullptr || collector_ == read) collect(read);
+    amount_ = buffer_.size();
     return eof_ ? Verdict::take : Verdict::wait;
   }
   if (buffer_.empty() && !eof_ && wanted != 0) return Verdict::wait;
@@ -285,14 +287,23 @@ void ReaderState::discard_overrun(Verdict verdict) {
   resume_if_low();
 }
 
-void ReaderState::collect() {
+void ReaderState::collect(const void* read) {
+  collector_ = read;
   if (buffer_.empty()) return;
   collected_ += buffer_.view();
   amount_ = buffer_.size();
   take();
 }
 
-void ReaderState::give_back_collected() {
+std::optional<std::string> ReaderState::take_collected(const void* read) {
+  if (collector_ != read) return std::nullopt;
+  collector_ = nullptr;
+  return std::exchange(collected_, std::string());
+}
+
+void ReaderState::give_back_collected(const void* read) {
+  if (collector_ != read) return;
+  collector_ = nullptr;
   if (collected_.empty()) return;
   buffer_.prepend(collected_);
   collected_ = std::string();

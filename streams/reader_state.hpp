@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -85,7 +86,8 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
 
   // ---- The pull side: look, then take
 
-  Verdict look_read(std::ptrdiff_t wanted, Look look);
+  /// `read`: who asks. Two read(-1) must not mix what they have collected.
+  Verdict look_read(std::ptrdiff_t wanted, const void* read, Look look);
   Verdict look_exactly(std::ptrdiff_t wanted, Look look);
   Verdict look_until(std::string_view separator, Look look);
   Verdict look_until_any(const Separators& separators, Look look);
@@ -100,10 +102,10 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   std::string take_rest();
   /// What readline() does about an overrun before it throws.
   void discard_overrun(Verdict verdict);
-  /// What read(-1) collects; given back to the buffer if it does not finish.
-  std::string& collected() noexcept { return collected_; }
-  void collect();
-  void give_back_collected();
+  /// What this read(-1) has collected, as its answer; nothing if another one is collecting.
+  std::optional<std::string> take_collected(const void* read);
+  /// It does not finish: what it has collected goes back into the buffer.
+  void give_back_collected(const void* read);
   [[noreturn]] void throw_stored() const { std::rethrow_exception(exception_); }
 
   // ---- Waiting
@@ -170,6 +172,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void recall(std::string_view key, bool is_set, std::size_t count);
   Match search(std::span<const std::string_view> separators) noexcept;
   Verdict found_verdict(const Match& match);
+  void collect(const void* read);
   void run_wait(ReadWait& node);
   bool must_go_on(ReadWait& node);
   void drop_wait(ReadWait& node) noexcept;
@@ -186,6 +189,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   Memo memo_;
   std::uint64_t bytes_scanned_ = 0;
   std::string collected_;
+  const void* collector_ = nullptr;  // Whose collected_ is, from its first look to its end.
   ReadWait own_wait_;
   bool own_wait_used_ = false;
   bool eof_ = false;

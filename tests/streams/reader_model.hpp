@@ -147,7 +147,7 @@ class ReaderModel {
   Answer attempt(Call& call) {
     const ReadCall& what = call.what;
     switch (what.kind) {
-      case ReadCall::Kind::read: return what.bytes < 0 ? read_all() : read_some(what.bytes);
+      case ReadCall::Kind::read: return what.bytes < 0 ? read_all(call) : read_some(what.bytes);
       case ReadCall::Kind::readexactly: return read_exactly(static_cast<std::size_t>(what.bytes));
       case ReadCall::Kind::readuntil:
       case ReadCall::Kind::readuntil_any: return read_until(what.separators);
@@ -163,17 +163,21 @@ class ReaderModel {
   }
 
   /// weir: what it has collected is the reader's, and goes back if it does not finish. Bytes are
-  /// not collected under the nose of a read that waits.
-  Answer read_all() {
-    if (exception_) return "ValueError: boom";
+  /// not collected under the nose of a read that waits, or collects.
+  Answer read_all(const Call& call) {
+    if (exception_ && !at_eof()) return "ValueError: boom";
     if (waiter_ != nullptr) return std::nullopt;
-    while (!buffer_.empty()) collected_ += take(limit_);
+    if (collector_ == nullptr) collector_ = &call;
+    while (collector_ == &call && !buffer_.empty()) collected_ += take(limit_);
     if (!eof_) return std::nullopt;
+    if (collector_ != &call) return quoted(take(buffer_.size()));
     resume(paused_);
+    collector_ = nullptr;
     return quoted(std::exchange(collected_, {}));
   }
   void give_back(const Call& call) {
-    if (call.what.kind != ReadCall::Kind::read || call.what.bytes >= 0) return;
+    if (collector_ != &call) return;
+    collector_ = nullptr;
     buffer_.insert(0, std::exchange(collected_, {}));
   }
 
@@ -246,6 +250,7 @@ class ReaderModel {
   std::size_t limit_;
   std::string buffer_;
   std::string collected_;
+  const Call* collector_ = nullptr;
   std::string flow_;
   bool eof_ = false;
   bool exception_ = false;
