@@ -107,7 +107,9 @@ class Side:
     def made(self, transport):
         self.transport = transport
         if self.idle and not self.streams:
-            transport.pause_reading()
+            # Not at once: before 3.11.4 reading starts all the same after connection_made
+            # (gh-103607). Nothing has been sent yet.
+            asyncio.get_running_loop().call_soon(transport.pause_reading)
         self.called("made")
 
     def made_streams(self, reader, writer):

@@ -110,7 +110,10 @@ Side::Side(std::string_view role, const std::vector<std::string>& words)
 
 void Side::made(const std::shared_ptr<Transport>& its_transport) {
   transport = its_transport;
-  if (idle_ && !streams) transport->pause_reading();
+  // Not at once: peer.py says why.
+  if (idle_ && !streams) {
+    get_running_loop().call_soon([its_transport] { its_transport->pause_reading(); });
+  }
   called("made");
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Two performers, and a program between them: starts the processes, says each step, asks at the end."""
+"""Two performers, and a program between them: starts the processes, says every step, asks for the
+facts at the end."""
 
 import os
 import pathlib
@@ -20,8 +21,9 @@ class Stuck(Exception):
 class Performer:
     """A process that performs one side of program after program; started again after a kill."""
 
-    def __init__(self, command):
+    def __init__(self, command, seconds):
         self.command = command
+        self.seconds = seconds
         self.process = None
 
     def start(self):
@@ -30,14 +32,14 @@ class Performer:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
-    def ask(self, line, seconds=SECONDS):
+    def ask(self, line):
         """Says a line, returns the answer."""
         self.start()
         try:
             self.process.stdin.write(line.encode() + b"\n")
         except BrokenPipeError:
             raise Stuck(f"died before {line!r}") from None
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + self.seconds
         output = self.process.stdout.fileno()
         while b"\n" not in self.rest:
             ready, _, _ = select.select([output], [], [], max(0, deadline - time.monotonic()))
@@ -77,8 +79,8 @@ class Performer:
 class Driver:
     """Performers of both roles, by implementation: a pairing is two of them."""
 
-    def __init__(self, commands):
-        self.performers = {(implementation, role): Performer(command)
+    def __init__(self, commands, seconds=SECONDS):
+        self.performers = {(implementation, role): Performer(command, seconds)
                            for implementation, command in commands.items()
                            for role in ("client", "server")}
         self.folder = tempfile.TemporaryDirectory(prefix="weir-")
