@@ -84,7 +84,9 @@ EventLoop& FutureBase::loop() const {
 std::string FutureBase::describe() const {
   std::string text = std::string("<") + kind->name;
   switch (status) {
-    case Status::pending: text += " pending"; break;
+    case Status::pending:
+      text += kind->cancelling != nullptr && kind->cancelling(*this) ? " cancelling" : " pending";
+      break;
     case Status::cancelled: text += " cancelled"; break;
     case Status::finished: text += " finished"; break;
   }

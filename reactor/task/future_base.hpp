@@ -35,6 +35,8 @@ struct FutureKind {
   TaskBase* (*task)(FutureBase&) noexcept = nullptr;
   /// What describe() says besides the state: " name='Task-1'".
   std::string (*attributes)(const FutureBase&) = nullptr;
+  /// Whether somebody has asked for its cancellation. Never, for a plain future.
+  bool (*cancelling)(const FutureBase&) = nullptr;
 };
 
 /// The state behind Future<T> and Task<T> that does not depend on T: pending → finished |

@@ -27,6 +27,7 @@ struct TaskState final : FutureState<T>, TaskBase {
       [](FutureBase& base) noexcept { delete static_cast<TaskState*>(&base); },
       [](FutureBase& base) noexcept -> TaskBase* { return static_cast<TaskState*>(&base); },
       [](const FutureBase& base) { return static_cast<const TaskState&>(base).name_attribute(); },
+      [](const FutureBase& base) { return static_cast<const TaskState&>(base).cancelling() > 0; },
   };
 
   TaskState(EventLoop& loop, Coro<T> its_coro, std::string its_name)

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -12,6 +13,7 @@
 
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
+#include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/task.hpp>
 
 #include <tests/support/task_fixture.hpp>
@@ -65,6 +67,16 @@ TEST_SUITE("reactor/task/future") {
     CHECK_FALSE(future.cancelled());
     CHECK_THROWS_WITH_AS(future.result(), "Result is not set.", InvalidStateError);
     CHECK_THROWS_WITH_AS(future.exception(), "Exception is not set.", InvalidStateError);
+  }
+
+  // CPython: test_futures.py test_constructor_use_running_loop
+  TEST_CASE("future: made in a coroutine, it belongs to the running loop") {
+    TestLoop test;
+    const auto makes_one = []() -> Coro<EventLoop*> {
+      const Future<int> future = weir::get_running_loop().create_future<int>();
+      co_return &future.get_loop();
+    };
+    CHECK(test.loop.run_until_complete(makes_one()) == &test.loop);
   }
 
   // CPython: test_futures.py test_result
@@ -229,6 +241,29 @@ TEST_SUITE("reactor/task/future") {
     CHECK(trace == "b");
   }
 
+  // CPython: test_futures.py test_callbacks_remove_first_callback and the two that follow
+  TEST_CASE("callbacks: whichever are taken back, the others run in order") {
+    std::string taken;
+    std::string left;
+    SUBCASE("the first") { taken = "a", left = "bc"; }
+    SUBCASE("the first and the second") { taken = "ab", left = "c"; }
+    SUBCASE("the third") { taken = "c", left = "ab"; }
+    SUBCASE("all, from the end") { taken = "cba", left = ""; }
+    TestLoop test;
+    const Future<int> future(test.loop);
+    std::string trace;
+    std::map<char, DoneCallback> tokens;
+    for (const char letter : {'a', 'b', 'c'}) {
+      tokens[letter] =
+          future.add_done_callback([&trace, letter](const Future<int>&) { trace += letter; });
+    }
+    for (const char letter : taken) CHECK(future.remove_done_callback(tokens[letter]));
+    future.set_result(1);
+    CHECK(trace.empty());
+    test.pass();
+    CHECK(trace == left);
+  }
+
   TEST_CASE("callbacks: once the future is done, it is too late to take one back") {
     TestLoop test;
     const Future<int> future(test.loop);
@@ -238,6 +273,22 @@ TEST_SUITE("reactor/task/future") {
     CHECK_FALSE(future.remove_done_callback(token));
     test.pass();
     CHECK(calls == 1);
+  }
+
+  // CPython: test_futures.py test_schedule_callbacks_list_mutation_1; bpo-28963
+  TEST_CASE("callbacks: one that runs is too late to take another one back") {
+    TestLoop test;
+    const Future<int> future(test.loop);
+    std::string trace;
+    DoneCallback last;
+    future.add_done_callback([&](const Future<int>& done) {
+      trace += done.remove_done_callback(last) ? "took " : "a ";
+    });
+    future.add_done_callback([&](const Future<int>&) { trace += "b "; });
+    last = future.add_done_callback([&](const Future<int>&) { trace += "c "; });
+    future.set_result(1);
+    test.pass();
+    CHECK(trace == "a b c ");
   }
 
   TEST_CASE("callbacks: another future's is not taken back") {
@@ -341,13 +392,27 @@ TEST_SUITE("reactor/task/future") {
     CHECK(test.take_reports().empty());
   }
 
-  TEST_CASE("never retrieved: a result that nobody fetched is no failure") {
+  // CPython: test_futures.py test_tb_logger_result_unretrieved, test_tb_logger_result_retrieved
+  TEST_CASE("never retrieved: a result is no failure, whether somebody fetched it or not") {
     TestLoop test;
     {
       const Future<int> future = ended(test.loop, End::result);
     }
     {
+      const Future<int> future = ended(test.loop, End::result);
+      CHECK(future.result() == 1);
+    }
+    {
       const Future<int> future = ended(test.loop, End::cancelled);
+    }
+    CHECK(test.take_reports().empty());
+  }
+
+  // CPython: test_futures.py test_tb_logger_abandoned
+  TEST_CASE("never retrieved: a future that nobody completed is no failure") {
+    TestLoop test;
+    {
+      const Future<int> future(test.loop);
     }
     CHECK(test.take_reports().empty());
   }
@@ -368,6 +433,23 @@ TEST_SUITE("reactor/task/future") {
     CHECK_FALSE(task.done());
     test.pass();
     CHECK(task.result() == 1);
+  }
+
+  // CPython: test_futures.py test_yield_from_twice
+  TEST_CASE("await: a second time gives the same result, and does not suspend") {
+    TestLoop test;
+    const Future<int> future(test.loop);
+    const auto awaits_twice = [](Future<int> it) -> Coro<std::pair<int, int>> {
+      const int first = co_await it;
+      const int second = co_await it;
+      co_return std::pair(first, second);
+    };
+    const Task<std::pair<int, int>> task = test.loop.create_task(awaits_twice(future));
+    test.pass();
+    future.set_result(42);
+    test.pass();
+    REQUIRE(task.done());
+    CHECK(task.result() == std::pair(42, 42));
   }
 
   TEST_CASE("await: tasks and callbacks hear of the end in the order they came") {

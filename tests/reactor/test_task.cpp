@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -121,6 +122,34 @@ TEST_SUITE("reactor/task/task") {
     CHECK(*owned.result() == 7);
     CHECK_THROWS_WITH_AS(failed.result(), "far", std::out_of_range);
     CHECK_FALSE(failed.cancelled());
+  }
+
+  // CPython: test_tasks.py test_task_class, test_future_subclass
+  TEST_CASE("task: it is a future, and belongs to the loop that made it") {
+    static_assert(std::derived_from<Task<int>, Future<int>>);
+    TestLoop test;
+    TestLoop other;
+    const Task<int> task = test.loop.create_task(gives(7));
+    const Future<int> others = other.loop.create_task(gives(8));
+    CHECK(&task.get_loop() == &test.loop);
+    CHECK(&others.get_loop() == &other.loop);
+    test.settle();
+    CHECK(task.result() == 7);
+    CHECK_FALSE(others.done());
+    other.settle();
+    CHECK(others.result() == 8);
+  }
+
+  // CPython: test_tasks.py test_coroutine_non_gen_function_return_future
+  TEST_CASE("task: a future that its coroutine returns is the result, and not awaited") {
+    TestLoop test;
+    const Future<int> future(test.loop);
+    const Task<Future<int>> task = test.loop.create_task(gives(future));
+    test.pass();
+    REQUIRE(task.done());
+    CHECK_FALSE(task.result().done());
+    future.set_result(7);
+    CHECK(task.result().result() == 7);
   }
 
   TEST_CASE("task: a result that cannot be moved to the handle fails the task, not the loop") {
@@ -292,6 +321,19 @@ TEST_SUITE("reactor/task/task") {
 
   TEST_CASE("create_task: without a loop it says that none is running") {
     CHECK_THROWS_WITH_AS(weir::create_task(gives(7)), "no running event loop", RuntimeError);
+  }
+
+  // CPython: test_tasks.py test_bare_create_task
+  TEST_CASE("create_task: inside a coroutine it uses the running loop") {
+    TestLoop test;
+    const auto starts_one = []() -> Coro<int> {
+      const Task<int> inner = weir::create_task(gives(1));
+      CHECK(&inner.get_loop() == &weir::get_running_loop());
+      co_return co_await inner;
+    };
+    const Task<int> task = test.loop.create_task(starts_one());
+    test.settle();
+    CHECK(task.result() == 1);
   }
 
   // CPython: test_tasks.py test_baseexception_during_cancel

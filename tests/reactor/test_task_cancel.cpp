@@ -132,6 +132,17 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(trace == "012345");
   }
 
+  // CPython: test_tasks.py test_cancel_yield
+  TEST_CASE("cancel: a task that has only given up a pass is cancelled there") {
+    TestLoop test;
+    const Task<std::string> task = test.loop.create_task(awaits(weir::sleep(0s)));
+    test.pass();
+    task.cancel();
+    test.pass();
+    CHECK(task.cancelled());
+    CHECK_FALSE(task.cancel());
+  }
+
   // CPython: test_tasks.py test_cancel_with_message_then_future_result
   TEST_CASE("message: reaches the coroutine, and whoever awaits the task") {
     TestLoop test;
@@ -148,6 +159,17 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(slept.result() == "swallowed m2");
     CHECK(cancel_message_of([&] { lost.result(); }) == "m3");
     CHECK(outer.result() == "swallowed m3");
+  }
+
+  // CPython: test_tasks.py test_cancel_with_message_then_future_exception
+  TEST_CASE("message: result() and exception() of the cancelled task throw it") {
+    TestLoop test;
+    const Task<std::string> task = test.loop.create_task(awaits(Future<>(test.loop)));
+    test.pass();
+    task.cancel("my message");
+    test.settle();
+    CHECK(cancel_message_of([&] { task.result(); }) == "my message");
+    CHECK(cancel_message_of([&] { task.exception(); }) == "my message");
   }
 
   TEST_CASE("message: of several, a parked task throws the first") {
@@ -243,6 +265,30 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(task.cancelling() == 1);
   }
 
+  // CPython: test_tasks.py test_cancel_task_ignoring
+  TEST_CASE("swallowed: what the task awaits after that is left alone") {
+    TestLoop test;
+    const Future<> first(test.loop);
+    const Future<> second(test.loop);
+    const auto goes_on = [](Future<> cancelled, Future<> awaited) -> Coro<std::string> {
+      try {
+        co_await cancelled;
+      } catch (const CancelledError&) {
+      }
+      co_await awaited;
+      co_return "went on";
+    };
+    const Task<std::string> task = test.loop.create_task(goes_on(first, second));
+    test.pass();
+    task.cancel();
+    test.settle();
+    CHECK(first.cancelled());
+    CHECK_FALSE(second.cancelled());
+    second.set_result();
+    test.settle();
+    CHECK(task.result() == "went on");
+  }
+
   // CPython: test_tasks.py test_cancel_current_task
   TEST_CASE("self: cancelled while it runs, its next await throws") {
     TestLoop test;
@@ -271,6 +317,25 @@ TEST_SUITE("reactor/task/task_cancel") {
       CHECK(cancel_message_of([&] { task->result(); }) == "self");
       CHECK(test.loop.timers().empty());
     }
+    CHECK(future.cancelled());
+  }
+
+  // CPython: test_tasks.py test_cancel_awaited_task; bpo-34872
+  TEST_CASE("self: cancelled while it runs, the task that it awaits next is cancelled as well") {
+    TestLoop test;
+    const Future<> future(test.loop);
+    const Task<std::string> nested = test.loop.create_task(awaits(future));
+    test.pass();
+    std::optional<Task<std::string>> task;
+    const auto awaits_nested = [](std::optional<Task<std::string>>* self,
+                                  Task<std::string> inner) -> Coro<std::string> {
+      (*self)->cancel();
+      co_return co_await inner;
+    };
+    task = test.loop.create_task(awaits_nested(&task, nested));
+    test.settle();
+    CHECK(task->cancelled());
+    CHECK(nested.cancelled());
     CHECK(future.cancelled());
   }
 
@@ -331,6 +396,22 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(task.uncancel() == 0);
     CHECK(task.uncancel() == 0);
     CHECK(task.cancelling() == 0);
+  }
+
+  // CPython: test_tasks.py test_cancelling
+  TEST_CASE("count: repr() says cancelling from the request to the end") {
+    TestLoop test;
+    const Task<std::string> task = test.loop.create_task(awaits(weir::sleep(10s)), "t");
+    test.pass();
+    CHECK(task.repr() == "<Task pending name='t'>");
+    task.cancel();
+    CHECK(task.repr() == "<Task cancelling name='t'>");
+    CHECK(task.cancel());
+    task.uncancel();
+    task.uncancel();
+    CHECK(task.repr() == "<Task pending name='t'>");
+    test.settle();
+    CHECK(task.repr() == "<Task cancelled name='t'>");
   }
 
   // CPython: test_tasks.py test_uncancel_resets_must_cancel (3.13)
@@ -467,6 +548,19 @@ TEST_SUITE("reactor/task/task_cancel") {
     CHECK(task.cancelled());
     CHECK(task.cancelling() == 0);
     CHECK(cancel_message_of([&] { task.result(); }) == "theirs");
+  }
+
+  // CPython: test_tasks.py test_cancel_both_task_and_inner_future
+  TEST_CASE("future: cancelled first and the task then, both are cancelled") {
+    TestLoop test;
+    const Future<> future(test.loop);
+    const Task<std::string> task = test.loop.create_task(awaits(future));
+    test.pass();
+    future.cancel();
+    CHECK(task.cancel());
+    test.settle();
+    CHECK(future.cancelled());
+    CHECK(task.cancelled());
   }
 
   TEST_CASE("deadlock: two tasks that await each other can be cancelled") {

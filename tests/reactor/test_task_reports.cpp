@@ -109,6 +109,17 @@ TEST_SUITE("reactor/task/task_reports") {
     CHECK(test.take_reports().empty());
   }
 
+  // CPython: test_tasks.py test_tb_logger_not_called_after_cancel
+  TEST_CASE("never retrieved: silent once somebody has tried to cancel the failed task") {
+    TestLoop test;
+    {
+      const Task<> task = test.loop.create_task(fails());
+      test.settle();
+      CHECK_FALSE(task.cancel());
+    }
+    CHECK(test.take_reports().empty());
+  }
+
   // CPython: test_tasks.py test_log_destroyed_pending_task
   TEST_CASE("closing: a task that refuses to be cancelled is reported by name, and destroyed") {
     const int before = Alive::count;
@@ -119,7 +130,7 @@ TEST_SUITE("reactor/task/task_reports") {
     const auto reports = test.take_reports();
     REQUIRE(reports.size() == 1);
     CHECK(reports[0].message == "Task was destroyed but it is pending!");
-    CHECK(reports[0].get("task") == "<Task pending name='stubborn'>");
+    CHECK(reports[0].get("task") == "<Task cancelling name='stubborn'>");
     CHECK(task.cancelled());
     CHECK(Alive::count == before);
   }
