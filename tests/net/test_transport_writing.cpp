@@ -93,6 +93,21 @@ TEST_CASE_FIXTURE(NetLoop, "write: a send that would block or was interrupted lo
   }
 }
 
+// CPython: test_selector_events.py SelectorSocketTransportTests.test_write_partial_none,
+// test_write_ready_partial_none
+TEST_CASE_FIXTURE(NetLoop, "write: a send that takes no byte is tried again when there is room") {
+  const Link link = this->link();
+  link.transport->set_gather(false);
+  link.transport->pause_reading();  // The loop polls for room alone.
+  kernel.script(Call::send, {.value = 0});
+  kernel.script(Call::send, {.value = 0});
+  link.transport->write("data");
+  CHECK(link.transport->get_write_buffer_size() == 4);
+  run();
+  CHECK(link.transport->get_write_buffer_size() == 0);
+  CHECK(kernel.take(link.peer) == "data");
+}
+
 // cpython#103462, PR 146518: bytes that were taken off the buffer and then not sent.
 TEST_CASE_FIXTURE(NetLoop, "write: whatever each send takes, what arrives is what was written") {
   std::mt19937 random(1);  // The same numbers in every run.

@@ -98,6 +98,26 @@ TEST_CASE_FIXTURE(FakeLoop, "add_reader: a second one takes the place of the fir
   CHECK(trace == "second ");
 }
 
+// CPython: test_selector_events.py test_add_writer_existing
+TEST_CASE_FIXTURE(FakeLoop, "add_writer: a second one takes the place of the first") {
+  const Ends ends = connect();
+  const auto captured = std::make_shared<int>();
+  loop.add_writer(ends.ours, [captured] {});
+  loop.add_writer(ends.ours, note("second"));
+  CHECK(captured.use_count() == 1);
+  pass();
+  CHECK(trace == "second ");
+}
+
+// CPython: test_selector_events.py test_add_reader_existing_writer
+TEST_CASE_FIXTURE(FakeLoop, "add_reader: leaves the writer that is there alone") {
+  const Ends ends = connect_readable();
+  loop.add_writer(ends.ours, note("write"));
+  loop.add_reader(ends.ours, note("read"));
+  pass();
+  CHECK(trace == "read write ");
+}
+
 TEST_CASE_FIXTURE(FakeLoop,
                   "add_reader: may replace the callback that runs, which lives to its end") {
   const Ends ends = connect_readable();
@@ -161,6 +181,28 @@ TEST_CASE_FIXTURE(FakeLoop, "remove_reader: leaves the writer alone") {
   loop.remove_reader(ends.ours);
   pass();
   CHECK(trace == "write ");
+}
+
+// CPython: test_selector_events.py test_remove_writer, test_remove_writer_unknown
+TEST_CASE_FIXTURE(FakeLoop, "remove_writer: tells whether there was one, and destroys it") {
+  const Ends ends = connect();
+  const auto captured = std::make_shared<int>();
+  loop.add_writer(ends.ours, [captured] {});
+  CHECK(loop.remove_writer(ends.ours));
+  CHECK(captured.use_count() == 1);
+  CHECK_FALSE(loop.remove_writer(ends.ours));
+  CHECK_FALSE(loop.remove_writer(ends.theirs));
+  CHECK(kernel.registered_fds() == std::vector<int>());
+}
+
+// CPython: test_selector_events.py test_remove_writer_read_write
+TEST_CASE_FIXTURE(FakeLoop, "remove_writer: leaves the reader alone") {
+  const Ends ends = connect_readable();
+  loop.add_reader(ends.ours, note("read"));
+  loop.add_writer(ends.ours, note("write"));
+  CHECK(loop.remove_writer(ends.ours));
+  pass();
+  CHECK(trace == "read ");
 }
 
 TEST_CASE_FIXTURE(FakeLoop,
@@ -267,6 +309,21 @@ TEST_CASE_FIXTURE(FakeLoop, "event: a writer that the reader removes does not ru
   });
   pass();
   CHECK(trace == "read ");
+}
+
+// CPython: test_selector_events.py test_process_events_read_cancelled
+TEST_CASE_FIXTURE(FakeLoop, "event: a reader that an earlier event has removed does not run") {
+  const Ends first = connect_readable();
+  const Ends second = connect_readable();
+  loop.add_reader(first.ours, [&] {
+    trace += "first ";
+    loop.remove_reader(first.ours);
+    loop.remove_reader(second.ours);
+  });
+  loop.add_reader(second.ours, note("second"));
+  pass();
+  pass();
+  CHECK(trace == "first ");
 }
 
 TEST_CASE_FIXTURE(FakeLoop,

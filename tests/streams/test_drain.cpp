@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/timeouts.hpp>
 
 #include <tests/streams/stream_loop.hpp>
@@ -219,7 +220,6 @@ TEST_SUITE("streams/drain") {
     CHECK(mock->closes == 1);
   }
 
-  // CPython: test_streams.py test_drain_raises
   TEST_CASE_FIXTURE(Paused, "drain: the stored exception of the reader comes first") {
     const weir::StreamReader reader(loop);
     const StreamWriter with_reader(mock, protocol, reader, &loop);
@@ -229,6 +229,24 @@ TEST_SUITE("streams/drain") {
     pass();
     CHECK(said(task) == "ValueError: boom");
     CHECK(task.exception() == reader.exception());
+  }
+
+  // CPython: test_streams.py test_drain_raises; bpo-25441
+  TEST_CASE_FIXTURE(StreamLoop, "drain: a loop that only writes hears that its peer has gone") {
+    Connected made = connect();
+    const auto writes_for_ever = [](StreamWriter writer) -> weir::Coro<> {
+      for (;;) {
+        writer.write("foo\n");
+        co_await writer.drain();
+        co_await weir::sleep(0s);
+      }
+    };
+    const Task<> task = loop.create_task(writes_for_ever(made.writer));
+    pass(3);
+    CHECK_FALSE(task.done());
+    kernel.reset(made.theirs);
+    while (!task.done()) pass();
+    CHECK_THROWS_AS(task.result(), weir::ConnectionResetError);
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "drain: what is gathered counts, and is sent before it waits") {

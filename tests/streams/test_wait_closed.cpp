@@ -15,6 +15,7 @@
 using weir::FlowControlMixin;
 using weir::StreamWriter;
 using weir::Task;
+using weir::test::Connected;
 using weir::test::MockTransport;
 using weir::test::ReaderLoop;
 using weir::test::run_rows;
@@ -56,6 +57,32 @@ TEST_SUITE("streams/wait_closed") {
         {"cancelled in the pass of the end, it is cancelled; the others are done",
          "closed:a closed:b . close = cancel:a . a?cancelled b?done"},
     });
+  }
+
+  // CPython: test_streams.py test_wait_closed_on_close
+  TEST_CASE_FIXTURE(StreamLoop, "wait_closed: after a conversation and a close() it returns") {
+    Connected made = connect();
+    made.writer.write("GET\n");
+    kernel.put(made.theirs, "200 OK\nbody");
+    kernel.put_eof(made.theirs);
+    CHECK(loop.run_until_complete(made.reader.readline()) == "200 OK\n");
+    CHECK(loop.run_until_complete(made.reader.read()) == "body");
+    CHECK_FALSE(made.writer.is_closing());
+    made.writer.close();
+    CHECK(made.writer.is_closing());
+    loop.run_until_complete(made.writer.wait_closed());
+    CHECK(kernel.take(made.theirs) == "GET\n");
+    CHECK(kernel.at_eof(made.theirs));
+  }
+
+  // CPython: test_streams.py test_wait_closed_on_close_with_unread_data
+  TEST_CASE_FIXTURE(StreamLoop, "wait_closed: bytes that nobody has read do not hold it up") {
+    Connected made = connect();
+    kernel.put(made.theirs, "200 OK\nbody");
+    CHECK(loop.run_until_complete(made.reader.readline()) == "200 OK\n");
+    made.writer.close();
+    loop.run_until_complete(made.writer.wait_closed());
+    CHECK(made.reader.buffered_bytes() == 4);
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "wait_closed: the error is the very same object each time") {
