@@ -45,6 +45,17 @@ TEST_SUITE("reactor/task/run_in_executor") {
     CHECK(calls == 1);
   }
 
+  // CPython: test_futures.py test_wrap_future_use_running_loop
+  TEST_CASE("run_in_executor: inside a coroutine, the future belongs to the running loop") {
+    TestLoop test;
+    const auto starts_a_job = []() -> Coro<weir::EventLoop*> {
+      const Future<int> job = weir::get_running_loop().run_in_executor([] { return 7; });
+      co_await job;
+      co_return &job.get_loop();
+    };
+    CHECK(test.loop.run_until_complete(starts_a_job()) == &test.loop);
+  }
+
   TEST_CASE("run_in_executor: the future throws what the function throws") {
     TestLoop test;
     const auto future = test.loop.run_in_executor([]() -> int { throw std::out_of_range("far"); });
