@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads docs/asyncio_map.md, CPython's asyncio and CPython's tests of it; test_asyncio_map compares.
+"""Reads docs/asyncio_map.md, CPython's asyncio and its tests; test_asyncio_map compares them.
 
 Run as a program, it prints the names of the tests that CPython's installed test suite has, as
 asyncio_tests.txt lists them.

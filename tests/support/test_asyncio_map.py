@@ -14,7 +14,8 @@ REASONS_AT_MOST = 0.35
 
 # Names that stand in the table, but not in a class or module of Python 3.11.
 ELSEWHERE = {"OSError", "loop.slow_callback_duration"}
-LATER = {"eager_task_factory", "create_eager_task_factory", "Task.get_context",  # 3.12
+LATER = {"eager_task_factory", "create_eager_task_factory",  # 3.12
+         "Task.get_context", "Handle.get_context",
          "EventLoop", "Server.close_clients", "Server.abort_clients", "QueueShutDown",  # 3.13
          "Queue.shutdown",
          "capture_call_graph", "format_call_graph", "print_call_graph",  # 3.14
