@@ -53,6 +53,10 @@ void TaskBase::park(Parked& parked, PromiseBase& waiter) {
   parked.waiter = &waiter;
   parked.cancelled = false;
   parked_ = &parked;
+  if (++waits_ == cancel_at_wait_) [[unlikely]] {
+    ++cancel_requests_;
+    must_cancel_ = true;
+  }
   if (must_cancel_ && parked.kind->cancel(parked, future_.cancel_message)) must_cancel_ = false;
 }
 

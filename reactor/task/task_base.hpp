@@ -81,6 +81,13 @@ class TaskBase : public Owned, public Runnable {
   /// The text of the CancelledError that a parked awaitable throws.
   const std::string& cancel_text() const noexcept { return future_.cancel_message; }
 
+  // ---- For cancel_sweep()
+
+  /// How often it has waited: a step that ends in an await counts.
+  std::uint32_t waits() const noexcept { return waits_; }
+  /// Cancels it when it waits for the `number`th time, as if it had asked for that itself.
+  void cancel_at_wait(std::uint32_t number) noexcept { cancel_at_wait_ = number; }
+
   const std::string& name();
   void set_name(std::string name) { name_ = std::move(name); }
   /// " name='Task-1'", for describe().
@@ -111,6 +118,8 @@ class TaskBase : public Owned, public Runnable {
   std::string name_;
   std::uint64_t number_;
   std::uint32_t cancel_requests_ = 0;
+  std::uint32_t waits_ = 0;
+  std::uint32_t cancel_at_wait_ = 0;  // 0: never.
   int depth_ = 0;
   bool must_cancel_ = false;  // The next step throws CancelledError.
   bool hears_of_cancel_ = false;
