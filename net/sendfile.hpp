@@ -23,12 +23,13 @@ class SendfileNotAvailableError : public RuntimeError {
 
 /// Options of sendfile().
 struct SendfileOptions {
-  std::int64_t offset = 0;            // Where in the file to begin.
+  std::int64_t offset = 0;                 // Where in the file to begin.
   std::optional<std::int64_t> count = {};  // How many bytes at most; all there are, if not said.
-  bool fallback = true;               // Read and write what the system cannot send by itself.
+  bool fallback = true;                    // Read and write what the system cannot send by itself.
 };
-static_assert(std::is_trivially_destructible_v<SendfileOptions>);  // g++ 12: see
-                                                                   // docs/adr/0006-option-structs.md
+static_assert(
+    std::is_trivially_destructible_v<SendfileOptions>);  // g++ 12: see
+                                                         // docs/adr/0006-option-structs.md
 
 /// Sends the file `fd` over `transport`, by sendfile(2), after everything written so far. Returns
 /// how many bytes that were.
@@ -41,12 +42,14 @@ static_assert(std::is_trivially_destructible_v<SendfileOptions>);  // g++ 12: se
 ///           write_eof()". ValueError "count must be a positive integer (got 0)", "offset must be a
 ///           non-negative integer (got -1)". These are thrown by the call, the rest when awaited.
 ///           SendfileNotAvailableError "os.sendfile call failed"  only without the fallback.
-///           ConnectionError "Connection is closed by peer"  it was closed meanwhile; what ended it,
-///           if that was an error. OSError  the file cannot be read.
-///           CancelledError  a part may have been sent.
-/// Threads   In a task. Until it ends nothing is received, and write(), writelines() and write_eof()
+///           ConnectionError "Connection is closed by peer"  it was closed meanwhile; what ended
+///           it, if that was an error. OSError  the file cannot be read. CancelledError  a part may
+///           have been sent.
+/// Threads   In a task. Until it ends nothing is received, and write(), writelines() and
+/// write_eof()
 ///           throw RuntimeError "unable to write; sendfile is in progress".
-/// Lifetime  `fd` stays yours, and must stay open until this has ended. Cancelled in the fallback, a
+/// Lifetime  `fd` stays yours, and must stay open until this has ended. Cancelled in the fallback,
+/// a
 ///           thread may still be reading a block of it.
 /// Cost      A system call or three for each time that the socket has room; no copy. The fallback:
 ///           a job for a thread and a copy for every 64 KiB.

@@ -100,7 +100,8 @@ class Transport {
   /// connection is lost: what is written after that is dropped, and from the fifth time on logged
   /// ("socket.send() raised exception.").
   ///
-  /// Errors    RuntimeError "Cannot call write() after write_eof()", "unable to write; sendfile is in
+  /// Errors    RuntimeError "Cannot call write() after write_eof()", "unable to write; sendfile is
+  /// in
   ///           progress".
   /// Lifetime  `data` is copied or sent before write() returns.
   /// Cost      On an open window a compare and a copy: small writes of one event leave in one

@@ -68,9 +68,9 @@ class Kernel {
   virtual IoResult recv(int fd, std::span<const iovec> buffers) = 0;
   /// Never raises SIGPIPE. What is beyond max_iovecs buffers is not sent by this call.
   virtual IoResult send(int fd, std::span<const iovec> buffers) = 0;
-  /// From a regular file, at `offset`, to a socket, without a way through our memory. 0 bytes is the
-  /// end of the file. Never raises SIGPIPE, and never moves the file's own position. ENOSYS where
-  /// there is no such call, EINVAL for a file that it cannot send.
+  /// From a regular file, at `offset`, to a socket, without a way through our memory. 0 bytes is
+  /// the end of the file. Never raises SIGPIPE, and never moves the file's own position. ENOSYS
+  /// where there is no such call, EINVAL for a file that it cannot send.
   virtual IoResult sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) = 0;
   /// pread(2): 0 bytes is the end of the file. May block; called from an Executor.
   virtual IoResult pread(int file, std::span<char> room, std::int64_t offset) = 0;

@@ -42,8 +42,8 @@ msghdr message_of(std::span<const iovec> buffers) {
 }
 
 #ifdef __linux__
-/// sendfile(2) has no MSG_NOSIGNAL. A SIGPIPE of its own is held back on this thread, and taken away
-/// before it can strike; one that somebody else has sent stays.
+/// sendfile(2) has no MSG_NOSIGNAL. A SIGPIPE of its own is held back on this thread, and taken
+/// away before it can strike; one that somebody else has sent stays.
 IoResult sendfile_without_signal(int socket, int file, off_t offset, std::size_t bytes) {
   sigset_t pipe;
   sigset_t before;

@@ -43,7 +43,7 @@ enum class Call : std::uint8_t {
   executor_submit,
 };
 
-inline constexpr std::size_t call_count = 27;
+inline constexpr std::size_t call_count = 29;
 
 /// The name of the enumerator.
 constexpr std::string_view to_string(Call call) noexcept {

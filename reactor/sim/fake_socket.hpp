@@ -59,15 +59,15 @@ struct FakeSocket {
 
   State state = State::fresh;
   int family;
-  std::string local;               // Empty: not bound.
-  std::string remote;              // Empty: not connected, or without a name.
-  std::weak_ptr<FakeSocket> peer;  // Expired once the other side is closed.
-  std::string inbox;               // Sent to us, not yet read.
+  std::string local;                // Empty: not bound.
+  std::string remote;               // Empty: not connected, or without a name.
+  std::weak_ptr<FakeSocket> peer;   // Expired once the other side is closed.
+  std::string inbox;                // Sent to us, not yet read.
   std::optional<std::string> file;  // A regular file, and no socket: its contents.
-  std::size_t capacity_bytes;      // Of the peer's inbox: how far we can send ahead.
-  bool ended = false;              // Nothing more comes into the inbox.
-  bool shut = false;               // We send no more.
-  int error = 0;                   // Told once, by recv(), send() or SO_ERROR, as Linux does.
+  std::size_t capacity_bytes;       // Of the peer's inbox: how far we can send ahead.
+  bool ended = false;               // Nothing more comes into the inbox.
+  bool shut = false;                // We send no more.
+  int error = 0;                    // Told once, by recv(), send() or SO_ERROR, as Linux does.
   std::deque<FakeSocketPtr> backlog;
   std::size_t max_backlog = 0;  // What listen(2) was told.
   std::uint64_t inode = 0;      // Of the file that bind(2) made, if it made one.

@@ -5,9 +5,8 @@ namespace weir::testing {
 
 SweepRun::SweepRun() {
   loop.set_log_sink([](LogLevel, std::string_view) {});
-  loop.set_exception_handler([this](EventLoop&, const ExceptionContext& report) {
-    reports.push_back(to_string(report));
-  });
+  loop.set_exception_handler(
+      [this](EventLoop&, const ExceptionContext& report) { reports.push_back(to_string(report)); });
 }
 
 SweepRun::~SweepRun() { loop.close(); }
@@ -54,9 +53,8 @@ std::string sweep_points(const CancelRun& run_once,
     SweepRun run;
     const CancelOutcome outcome = run_once(run, point);
     const std::string wrong = what_is_wrong(run, outcome, check, options);
-    const std::string where = outcome.reached
-                                  ? "cancelled at await point " + std::to_string(point)
-                                  : std::string("not cancelled");
+    const std::string where = outcome.reached ? "cancelled at await point " + std::to_string(point)
+                                              : std::string("not cancelled");
     if (!wrong.empty()) return where + ": " + wrong;
     if (!outcome.reached) return {};
   }

@@ -82,8 +82,8 @@ CancelOutcome run_to_end(SweepRun& run, const Task<T>& task, std::uint32_t point
 ///
 /// Shape     CHECK(cancel_sweep([](SweepRun& run) { return transfer(run.kernel); },
 ///                              [&](SweepRun&) { return locked ? "still locked" : ""; }) == "");
-///           make(run) gives a new Coro for every run; what it needs besides (peers, timers) it sets
-///           up on run.kernel and run.loop. check(run) says what is wrong after a run that was
+///           make(run) gives a new Coro for every run; what it needs besides (peers, timers) it
+///           sets up on run.kernel and run.loop. check(run) says what is wrong after a run that was
 ///           cancelled, or nothing; it may be left out.
 /// Errors    Found are: a cancellation that is swallowed, another exception in its place, a
 ///           coroutine that then waits for ever; a task, transport or listener that is left; what

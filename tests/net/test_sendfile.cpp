@@ -84,7 +84,8 @@ TEST_CASE_FIXTURE(WithFile, "sendfile: offset and count choose a part, which end
 }
 
 // CPython: test_sendfile.py test_sendfile_pre_and_post_data
-TEST_CASE_FIXTURE(WithFile, "sendfile: what was written before comes before it, after it after it") {
+TEST_CASE_FIXTURE(WithFile,
+                  "sendfile: what was written before comes before it, after it after it") {
   for (const bool native : {true, false}) {
     CAPTURE(native);
     if (!native) kernel.fail_always(Call::sendfile, ENOSYS);
@@ -99,7 +100,8 @@ TEST_CASE_FIXTURE(WithFile, "sendfile: what was written before comes before it, 
   }
 }
 
-TEST_CASE_FIXTURE(WithFile, "sendfile: a socket that is full is waited for, one call for each event") {
+TEST_CASE_FIXTURE(WithFile,
+                  "sendfile: a socket that is full is waited for, one call for each event") {
   const Link link = narrow_link(300);
   const Sending task = send(link);
   CHECK(calls.count(Call::sendfile) == 1);
@@ -182,7 +184,8 @@ TEST_CASE_FIXTURE(WithFile, "sendfile: meanwhile every kind of write is refused"
   CHECK(error_of([&] { transport.write("x"); }) == "nothing");
 }
 
-TEST_CASE_FIXTURE(WithFile, "sendfile: nothing is received until it ends, unless nothing was before") {
+TEST_CASE_FIXTURE(WithFile,
+                  "sendfile: nothing is received until it ends, unless nothing was before") {
   for (const bool was_reading : {true, false}) {
     CAPTURE(was_reading);
     const Link link = narrow_link(300);
@@ -263,7 +266,8 @@ TEST_CASE_FIXTURE(WithFile, "sendfile: after write_eof there is nothing to send 
 }
 
 // CPython: test_sendfile.py test_nonint_count, test_negative_count, test_negative_offset
-TEST_CASE_FIXTURE(WithFile, "sendfile: a count that is not positive, a negative offset are refused") {
+TEST_CASE_FIXTURE(WithFile,
+                  "sendfile: a count that is not positive, a negative offset are refused") {
   const Link link = this->link();
   const auto refusal = [&](const SendfileOptions& options) {
     return error_of([&] { static_cast<void>(sendfile(link.transport, file, options)); });

@@ -71,8 +71,8 @@ std::vector<Chunks> cuts_of(std::string_view input, const ChunkSweepOptions& opt
   return all;
 }
 
-/// A client of a server that answers after a second. Without `kept` it drops its writer, which closes
-/// the connection.
+/// A client of a server that answers after a second. Without `kept` it drops its writer, which
+/// closes the connection.
 Coro<std::string> asks(std::vector<StreamWriter>* kept) {
   const Streams made = co_await open_connection("127.0.0.1", 80);
   if (kept != nullptr) kept->push_back(made.writer);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include <bit>
 #include <cstddef>
 #include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <weir/streams/testing/chunk_sweep.hpp>
 
 #include <tests/streams/reader_model.hpp>
 #include <tests/streams/stream_fixture.hpp>
@@ -19,22 +20,17 @@ using weir::test::ReadCall;
 using weir::test::ReaderLoop;
 using weir::test::ReaderModel;
 using weir::test::said;
+using weir::testing::Chunks;
+using weir::testing::for_each_cut;
 
 namespace {
 
 using Outcomes = std::vector<std::string>;
 
-constexpr std::size_t input_bytes = 12;
-constexpr unsigned cuts = 1U << (input_bytes - 1);
-
-/// Bit i set: a cut behind byte i.
-std::vector<std::string> cut(std::string_view input, unsigned mask) {
-  std::vector<std::string> chunks(1);
-  for (std::size_t i = 0; i < input.size(); ++i) {
-    chunks.back() += input[i];
-    if (i + 1 < input.size() && ((mask >> i) & 1U) != 0) chunks.emplace_back();
-  }
-  return chunks;
+std::string as_list(const Chunks& chunks) {
+  std::string text;
+  for (const std::string_view chunk : chunks) text += said(chunk);
+  return text;
 }
 
 bool is_the_end(std::string_view outcome) {
@@ -75,7 +71,7 @@ void read_on(ReaderModel& model, const ReadCall& usual, Outcomes& outcomes) {
 
 constexpr int never = -1;
 
-/// Feeds the input in the pieces of `mask`; the reading task is cancelled when it waits after the
+/// Feeds the input in pieces; the reading task is cancelled when it waits after the
 /// first `cancel_after` pieces, and replaced by another one.
 class Run {
  public:
@@ -88,9 +84,9 @@ class Run {
   }
 
   /// What is wrong; empty if nothing is.
-  std::string run(std::string_view input, unsigned mask, int cancel_after) {
+  std::string run(const Chunks& chunks, int cancel_after) {
     Task<> task = test_.loop.create_task(read_all(reader_, usual_, &outcomes));
-    for (const std::string& chunk : cut(input, mask)) {
+    for (const std::string_view chunk : chunks) {
       if (cancel_after-- == 0) {
         const std::string wrong = cancel(task);
         if (!wrong.empty()) return wrong;
@@ -136,29 +132,28 @@ class Run {
 /// All the ways to cut `input`. With `always` not empty, every one of them must give just that.
 void run_cuts(std::string_view input, const ReadCall& usual, std::ptrdiff_t limit,
               const Outcomes& always = {}) {
-  REQUIRE(input.size() == input_bytes);
   ReaderLoop test;
-  for (unsigned mask = 0; mask < cuts; ++mask) {
+  for_each_cut(input, {}, [&](const Chunks& chunks) {
     Run run(test, usual, limit);
-    const std::string wrong = run.run(input, mask, never);
-    INFO("cut ", mask);
+    const std::string wrong = run.run(chunks, never);
+    INFO("cut ", as_list(chunks));
     REQUIRE(wrong == "");
     if (!always.empty()) REQUIRE(run.outcomes == always);
-  }
+    return true;
+  });
 }
 
 void cancel_cuts(std::string_view input, const ReadCall& usual, std::ptrdiff_t limit) {
-  REQUIRE(input.size() == input_bytes);
   ReaderLoop test;
-  for (unsigned mask = 0; mask < cuts; ++mask) {
-    const int chunks = std::popcount(mask) + 1;
-    for (int after = 0; after < chunks; ++after) {
+  for_each_cut(input, {}, [&](const Chunks& chunks) {
+    for (int after = 0; after < static_cast<int>(chunks.size()); ++after) {
       Run run(test, usual, limit);
-      const std::string wrong = run.run(input, mask, after);
-      INFO("cut ", mask, ", cancelled after ", after);
+      const std::string wrong = run.run(chunks, after);
+      INFO("cut ", as_list(chunks), ", cancelled after ", after);
       REQUIRE(wrong == "");
     }
-  }
+    return true;
+  });
 }
 
 constexpr std::string_view lines = "ab\ncde\n\nfgh\n";
@@ -201,19 +196,20 @@ TEST_SUITE("streams/reader_chunking") {
 
   TEST_CASE("read: the concatenation does not depend on how the bytes arrive") {
     ReaderLoop test;
-    for (unsigned mask = 0; mask < cuts; ++mask) {
+    for_each_cut(lines, {}, [&](const Chunks& chunks) {
       for (const std::ptrdiff_t n : {1, 3, 100, -1}) {
         Run run(test, weir::test::read(n), 2);
-        const std::string wrong = run.run(lines, mask, never);
+        const std::string wrong = run.run(chunks, never);
         std::string all;
         for (const std::string& outcome : run.outcomes) {
           all += outcome.substr(1, outcome.size() - 2);
         }
-        INFO("cut ", mask, ", read ", n);
+        INFO("cut ", as_list(chunks), ", read ", n);
         REQUIRE(wrong == "");
         REQUIRE("\"" + all + "\"" == said(lines));
       }
-    }
+      return true;
+    });
   }
 
   TEST_CASE("readline: lines over the limit come as the model says for each way to cut") {
