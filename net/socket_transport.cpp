@@ -14,8 +14,7 @@
 namespace weir::detail {
 namespace {
 
-// From this size on a write is sent at once: copying 16 KiB costs about as much as a system call
-// saves.
+// From this size on a write is sent at once: copying it costs about what a system call does.
 constexpr std::size_t direct_write_bytes = 16 * 1024;
 
 // asyncio constants.py LOG_THRESHOLD_FOR_CONNLOST_WRITES
@@ -166,10 +165,11 @@ void SocketTransport::enqueue(std::span<const std::string_view> pieces, const Re
 }
 
 void SocketTransport::drop_write() {
-  if (lost_writes_ >= lost_writes_before_log && loop_token_->loop != nullptr) {
-    loop_.log(LogLevel::warning, "socket.send() raised exception.");
-  }
-  ++lost_writes_;
+  // Once: whoever does not look whether the connection is there writes a thousand times more.
+  if (lost_writes_++ != lost_writes_before_log || loop_token_->loop == nullptr) return;
+  const std::string cause = lost_error_ ? describe(lost_error_) : "it was closed";
+  loop_.log(LogLevel::warning, "socket.send() raised exception. Writes to " + peername_.repr() +
+                                   " are dropped: " + cause);
 }
 
 /// What was gathered and `pieces`, in one system call; what the kernel does not take waits.
@@ -331,6 +331,7 @@ void SocketTransport::end(const std::exception_ptr& error) {
   if (state_ == State::ending || state_ == State::ended) return;
   state_ = State::ending;
   lost_writes_ = 1;
+  lost_error_ = error;
   buffer_.clear();
   DrainHook::unlink();
   blocked_ = false;

@@ -164,6 +164,7 @@ class SocketTransport final : public Transport,
   Endpoint peername_;
   std::uint32_t lost_writes_ =
       0;  // asyncio's _conn_lost: 1 at the end, one more for every dropped write.
+  std::exception_ptr lost_error_;  // What ended the connection, if it was an error.
   State state_ = State::open;
   WriteSide write_side_ = WriteSide::open;
   bool reading_paused_ = false;

@@ -97,8 +97,9 @@ class Transport {
   // ---- Writing
 
   /// Sends `data`, now or when the socket takes it. Never blocks, and never fails because the
-  /// connection is lost: what is written after that is dropped, and from the fifth time on logged
-  /// ("socket.send() raised exception.").
+  /// connection is lost: what is written after that is dropped, and the fifth time logged, once a
+  /// connection ("socket.send() raised exception. Writes to ('10.0.0.1', 80) are dropped:
+  /// BrokenPipeError: [Errno 32] Broken pipe").
   ///
   /// Errors    RuntimeError "Cannot call write() after write_eof()", "unable to write; sendfile is
   /// in
