@@ -64,7 +64,7 @@ void ByteBuffer::settle() {
 void ByteBuffer::prepend(std::string_view earlier) {
   if (earlier.empty()) return;
   move_to_new_block(earlier, {});
-  position_ -= earlier.size();
+  position_ -= std::min<std::uint64_t>(position_, earlier.size());
 }
 
 }  // namespace weir::detail

@@ -32,7 +32,7 @@ class [[nodiscard]] ReadAwaitable {
 
   bool await_ready() {
     or_give_up([this] { reader_->set_verdict(op_.look(*reader_, Look::first)); });
-    return reader_->verdict() != Verdict::wait;
+    return reader_->verdict() != Verdict::wait || reader_->fails_instead_of_waiting();
   }
   template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
@@ -100,10 +100,22 @@ struct AsOptional {
   }
 };
 
+/// How much may precede a separator: what the reader says, or the call.
+struct ReadersLimit {
+  static std::size_t of(const ReaderState& reader) noexcept { return reader.limit(); }
+};
+struct CallsLimit {
+  std::size_t of(const ReaderState&) const noexcept { return bytes; }
+  std::size_t bytes;
+};
+
 /// Throws what `verdict` means to the reads; never returns.
 [[noreturn]] void throw_exactly_failure(ReaderState& reader, Verdict verdict,
                                         std::ptrdiff_t wanted);
-[[noreturn]] void throw_until_failure(ReaderState& reader, Verdict verdict, bool any_separator);
+[[noreturn]] void throw_read_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted,
+                                     const void* read);
+[[noreturn]] void throw_until_failure(ReaderState& reader, Verdict verdict, std::size_t limit,
+                                      bool any_separator = true);
 /// What readline() makes of everything but a line: the partial line, or ValueError.
 std::string_view end_of_line_or_throw(ReaderState& reader, Verdict verdict);
 
@@ -126,10 +138,7 @@ struct ReadOp {
     if (wanted < 0) reader.give_back_collected(this);
   }
   Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) {
-      give_up(reader);
-      reader.throw_stored();
-    }
+    if (verdict != Verdict::take) throw_read_failure(reader, verdict, wanted, this);
     if (wanted == 0) return Result();  // Not a read: the transport stays as it is.
     const std::string_view taken = reader.take();
     std::optional<std::string> collected;
@@ -152,57 +161,69 @@ struct ReadExactlyOp {
   std::ptrdiff_t wanted;
 };
 
-template <class Form>
+template <class Form, class Limit = ReadersLimit>
 struct ReadUntilOp {
   static constexpr const char* function = "readuntil";
   using Result = typename Form::Result;
   struct Owning {
-    Owning(const ReadUntilOp& its_op) : separator(its_op.separator) {}  // NOLINT: converts
-    ReadUntilOp op() const noexcept { return {separator}; }
+    Owning(const ReadUntilOp& its_op)  // NOLINT: converts
+        : separator(its_op.separator), limit(its_op.limit) {}
+    ReadUntilOp op() const noexcept { return {separator, limit}; }
     std::string separator;
+    [[no_unique_address]] Limit limit;
   };
-  Verdict look(ReaderState& reader, Look look) const { return reader.look_until(separator, look); }
+  Verdict look(ReaderState& reader, Look look) const {
+    return reader.look_until(separator, look, limit.of(reader));
+  }
   Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_until_failure(reader, verdict, true);
+    if (verdict != Verdict::take) throw_until_failure(reader, verdict, limit.of(reader));
     return Form::of(reader.take());
   }
   std::string_view separator;
+  [[no_unique_address]] Limit limit;
 };
 
-template <class Form>
+template <class Form, class Limit = ReadersLimit>
 struct ReadUntilAnyOp {
   static constexpr const char* function = "readuntil";
   using Result = typename Form::Result;
   /// Copies the bytes of all separators into one string, and points into that.
   struct Owning {
-    Owning(const ReadUntilAnyOp& its_op) : separators(its_op.separators) {  // NOLINT: converts
+    Owning(const ReadUntilAnyOp& its_op)  // NOLINT: converts
+        : separators(its_op.separators), limit(its_op.limit) {
       for (const std::string_view separator : separators) bytes += separator;
     }
-    ReadUntilAnyOp op() const noexcept { return {separators.moved_to(bytes)}; }
+    ReadUntilAnyOp op() const noexcept { return {separators.moved_to(bytes), limit}; }
     Separators separators;
     std::string bytes;
+    [[no_unique_address]] Limit limit;
   };
   Verdict look(ReaderState& reader, Look look) const {
-    return reader.look_until_any(separators, look);
+    return reader.look_until_any(separators, look, limit.of(reader));
   }
   Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_until_failure(reader, verdict, !separators.empty());
+    if (verdict != Verdict::take)
+      throw_until_failure(reader, verdict, limit.of(reader), !separators.empty());
     return Form::of(reader.take());
   }
   Separators separators;
+  [[no_unique_address]] Limit limit;
 };
 
-template <class Form>
+template <class Form, class Limit = ReadersLimit>
 struct ReadLineOp {
   static constexpr const char* function =
       "readuntil";  // asyncio's readline() waits inside readuntil(), and says so.
   using Result = typename Form::Result;
   using Owning = PlainOwning<ReadLineOp>;
-  Verdict look(ReaderState& reader, Look look) const { return reader.look_until("\n", look); }
+  Verdict look(ReaderState& reader, Look look) const {
+    return reader.look_until("\n", look, limit.of(reader));
+  }
   Result finish(ReaderState& reader, Verdict verdict) const {
     if (verdict != Verdict::take) return Form::of(end_of_line_or_throw(reader, verdict));
     return Form::of(reader.take());
   }
+  [[no_unique_address]] Limit limit;
 };
 
 // g++ 12 destroys temporaries with destructors twice in some co_await expressions; these have none.

@@ -7,7 +7,6 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/pool.hpp>
-#include <weir/streams/find_separator.hpp>
 
 namespace weir::detail {
 
@@ -79,6 +78,7 @@ void ReaderState::feed_borrowed(std::string_view lent, ReadBlock* block) {
 }
 
 void ReaderState::received() {
+  note_activity();
   wake();
   if (transport_ == nullptr || paused_ || buffer_.size() / 2 < limit_) return;
   if (buffer_.size() <= 2 * limit_) return;
@@ -151,114 +151,33 @@ Verdict ReaderState::look_read(std::ptrdiff_t wanted, const void* read, Look loo
   // read(-1) is a read() for every piece, and each of them looks at the exception; the last one,
   // woken by the end, has all.
   const bool has_all = wanted >= 0 || at_eof();
-  if (exception_ && (look == Look::first || !has_all)) return Verdict::failed;
+  if (refused(look) || (exception_ && !has_all)) return Verdict::failed;
   if (wanted < 0) {
     if (waiter_ != nullptr) return Verdict::wait;  // It will be refused: the bytes are not its own.
-    if (collector_ == nullptr || collector_ == read) collect(read);
+    const bool collects = collector_ == nullptr || collector_ == read;
+    if ((collects ? collected_.size() : 0) + buffer_.size() > cap_) return Verdict::over_cap;
+    if (collects) collect(read);
     amount_ = buffer_.size();
     return eof_ ? Verdict::take : Verdict::wait;
   }
-  if (buffer_.empty() && !eof_ && wanted != 0) return Verdict::wait;
+  if (buffer_.empty() && !ended() && wanted != 0) return Verdict::wait;
   amount_ = std::min(static_cast<std::size_t>(wanted), buffer_.size());
   return Verdict::take;
 }
 
 Verdict ReaderState::look_exactly(std::ptrdiff_t wanted, Look look) {
   if (wanted < 0) return Verdict::bad_argument;
-  if (exception_ && look == Look::first) return Verdict::failed;
   amount_ = static_cast<std::size_t>(wanted);
+  if (amount_ > cap_) return Verdict::over_cap;
+  if (refused(look)) return Verdict::failed;
   if (buffer_.size() >= amount_) return Verdict::take;
-  return eof_ ? Verdict::incomplete : Verdict::wait;
+  return ended() ? Verdict::incomplete : Verdict::wait;
 }
 
-Verdict ReaderState::look_until(std::string_view separator, Look look) {
-  if (separator.empty()) return Verdict::bad_argument;
-  if (exception_ && look == Look::first) return Verdict::failed;
-  return look_for(std::span(&separator, 1), separator, false);
-}
-
-namespace {
-
-/// All of them in one string that no other set gives.
-std::string key_of(const Separators& separators) {
-  std::string key;
-  for (const std::string_view separator : separators) {
-    key += std::to_string(separator.size()) + ":";
-    key += separator;
-  }
-  return key;
-}
-
-}  // namespace
-
-Verdict ReaderState::look_until_any(const Separators& separators, Look look) {
-  if (separators.empty() || separators.shortest().empty()) return Verdict::bad_argument;
-  if (exception_ && look == Look::first) return Verdict::failed;
-  return look_for(std::span(separators.begin(), separators.size()), key_of(separators), true);
-}
-
-/// `separators` are ordered by length.
-Verdict ReaderState::look_for(std::span<const std::string_view> separators, std::string_view key,
-                              bool is_set) {
-  if (buffer_.size() >= separators.front().size()) {
-    recall(key, is_set, separators.size());
-    if (const Match match = search(separators); match.length != 0) return found_verdict(match);
-    // The last bytes may be the beginning of a separator, and do not count yet.
-    const std::size_t longest = separators.back().size();
-    amount_ = buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0;
-    if (amount_ > limit_) return Verdict::overrun_not_found;
-  }
-  return eof_ ? Verdict::incomplete : Verdict::wait;
-}
-
-/// Another separator, or set, starts anew at the record that begins now.
-void ReaderState::recall(std::string_view key, bool is_set, std::size_t count) {
-  if (memo_.is_set == is_set && memo_.key == key) return;
-  memo_.key = key;
-  memo_.is_set = is_set;
-  memo_.single = {buffer_.position(), Scan::none};
-  if (is_set) memo_.of_set.assign(count, memo_.single);
-}
-
-/// The match that ends first; of two that end together the one of the shorter separator. Each of
-/// them goes on where it stopped, and no further than it could still win: looking for all of them
-/// to the end of the buffer, for every record, would be quadratic.
-ReaderState::Match ReaderState::search(std::span<const std::string_view> separators) noexcept {
-  const std::span<Scan> scans = memo_.scans();
-  const std::uint64_t record = buffer_.position();
-  Match best;
-  for (std::size_t i = 0; i < separators.size(); ++i) {
-    if (scans[i].match < record) scans[i].match = Scan::none;  // Its beginning has been taken.
-    if (scans[i].match == Scan::none) continue;
-    const Match known{static_cast<std::size_t>(scans[i].match - record), separators[i].size()};
-    if (best.length == 0 || known.end() < best.end()) best = known;
-  }
-  for (std::size_t i = 0; i < separators.size(); ++i) {
-    const std::string_view separator = separators[i];
-    if (scans[i].match != Scan::none) continue;
-    // Only one that ends earlier still wins: the shorter ones have been here before.
-    std::size_t end = best.length == 0 ? buffer_.size() : best.end() - 1;
-    const auto searched = static_cast<std::size_t>(std::max(scans[i].searched, record) - record);
-    if (searched >= end) continue;
-    const std::size_t from = searched >= separator.size() ? searched + 1 - separator.size() : 0;
-    const std::size_t start = find_separator(buffer_.view().substr(0, end), separator, from);
-    if (start != not_found) {
-      best = {start, separator.size()};
-      end = best.end();
-      scans[i].match = record + start;
-    }
-    scans[i].searched = record + end;
-    bytes_scanned_ += end - std::min(searched, from + separator.size() - 1);
-  }
-  return best;
-}
-
-Verdict ReaderState::found_verdict(const Match& match) {
-  if (match.start > limit_) {
-    amount_ = match.start;
-    return Verdict::overrun_found;
-  }
-  amount_ = match.end();
+Verdict ReaderState::look_peek(std::ptrdiff_t wanted, Look look) {
+  const Verdict verdict = look_exactly(wanted, look);
+  if (verdict != Verdict::incomplete) return verdict;
+  amount_ = buffer_.size();
   return Verdict::take;
 }
 
@@ -310,6 +229,13 @@ void ReaderState::give_back_collected(const void* read) {
   memo_.key.clear();  // The bytes that came back were never searched.
 }
 
+void ReaderState::unread(std::string_view bytes) {
+  if (bytes.empty()) return;
+  buffer_.prepend(bytes);
+  memo_.key.clear();  // They need not be those that were taken.
+  received();
+}
+
 // ---- Waiting
 
 void ReaderState::check_may_wait(const char* function) const {
@@ -326,6 +252,10 @@ void ReaderState::wait(const char* function, const void* read,
                        " attached to a different loop");
   }
   force_resume();
+  if (deadlines_) [[unlikely]] {
+    deadlines_->waiting_since = deadlines_->timer.now();
+    time_wait();
+  }
   ReadWait* node = &own_wait_;
   if (own_wait_used_) {  // A wait that was cancelled or woken, and has not been unwound yet.
     node = ::new (pool_allocate(sizeof(ReadWait))) ReadWait(*this);
@@ -336,6 +266,7 @@ void ReaderState::wait(const char* function, const void* read,
   node->read = read;
   node->look = look;
   node->failed = false;
+  node->error = nullptr;
   waiter_ = node;
   current_task->park(*node, promise);
 }
@@ -349,13 +280,15 @@ void ReaderState::run_wait(ReadWait& node) {
 }
 
 bool ReaderState::must_go_on(ReadWait& node) {
+  if (node.error) return false;  // It took too long.
   try {
-    verdict_ = node.failed ? Verdict::failed : node.look(*this, node.read);
+    verdict_ = node.failed && !buffer_first_ ? Verdict::failed : node.look(*this, node.read);
     // An exception that came after what woke it: asyncio does not look here, and waits for ever.
     if (verdict_ == Verdict::wait && exception_) verdict_ = Verdict::failed;
     if (verdict_ != Verdict::wait) return false;
     check_may_wait(node.function);
     force_resume();
+    time_wait();
     waiter_ = &node;
     return true;
   } catch (...) {  // The coroutine's to throw: the loop has nobody to tell.

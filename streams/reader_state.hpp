@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +19,7 @@
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/task_base.hpp>
 #include <weir/streams/byte_buffer.hpp>
+#include <weir/streams/lazy_timer.hpp>
 #include <weir/streams/separators.hpp>
 
 namespace weir::detail {
@@ -30,11 +33,13 @@ std::size_t check_limit(std::ptrdiff_t limit);
 enum class Verdict : std::uint8_t {
   wait,               // not enough yet
   take,               // amount() bytes are the answer
+  take_part,          // amount() bytes are a piece of it
   incomplete,         // the stream ended first; what is buffered is the partial answer
   overrun_found,      // the separator starts at amount(), beyond the limit
   overrun_not_found,  // amount() bytes hold no start of a separator, and that is beyond the limit
   failed,             // the stored exception
   bad_argument,       // the call itself is wrong
+  over_cap,           // more than the reader's cap is asked for, or has come
 };
 
 /// The first look at a read checks its arguments and the stored exception; a read that was woken
@@ -89,8 +94,11 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// `read`: who asks. Two read(-1) must not mix what they have collected.
   Verdict look_read(std::ptrdiff_t wanted, const void* read, Look look);
   Verdict look_exactly(std::ptrdiff_t wanted, Look look);
-  Verdict look_until(std::string_view separator, Look look);
-  Verdict look_until_any(const Separators& separators, Look look);
+  Verdict look_peek(std::ptrdiff_t wanted, Look look);
+  Verdict look_until(std::string_view separator, Look look, std::size_t limit);
+  Verdict look_until_any(const Separators& separators, Look look, std::size_t limit);
+  Verdict look_piece(std::string_view separator, Look look, std::size_t limit);
+  Verdict look_discard(std::string_view separator, Look look, std::uint64_t& discarded);
   std::size_t amount() const noexcept { return amount_; }
 
   /// The answer of Verdict::take, where it lies: valid until the next call on the reader or the
@@ -107,6 +115,24 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// It does not finish: what it has collected goes back into the buffer.
   void give_back_collected(const void* read);
   [[noreturn]] void throw_stored() const { std::rethrow_exception(exception_); }
+  /// Puts `bytes` before what is buffered.
+  void unread(std::string_view bytes);
+  /// What a peek was answered: not taken.
+  std::string_view peeked() const noexcept { return {buffer_.data(), amount_}; }
+
+  // ---- Options; all off at first
+
+  static constexpr std::size_t no_cap = std::numeric_limits<std::size_t>::max();
+  void set_cap(std::size_t bytes) noexcept { cap_ = bytes; }
+  std::size_t cap() const noexcept { return cap_; }
+  void set_buffer_first(bool enabled) noexcept { buffer_first_ = enabled; }
+  void set_read_timeout(std::optional<Duration> timeout);
+  void set_idle_timeout(std::optional<Duration> timeout);
+  /// Something was received or written: the stream is not idle.
+  void note_activity() {
+    if (deadlines_) [[unlikely]]
+      stay_active();
+  }
 
   // ---- Waiting
 
@@ -125,6 +151,13 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// The verdict that ended the wait.
   Verdict verdict() const noexcept { return verdict_; }
   void set_verdict(Verdict verdict) noexcept { verdict_ = verdict; }
+  /// A read that would have to wait fails at once instead: what was stored has waited until the
+  /// buffer had no more answers.
+  bool fails_instead_of_waiting() noexcept {
+    if (!exception_) return false;
+    verdict_ = Verdict::failed;
+    return true;
+  }
 
   std::size_t buffered_bytes() const noexcept { return buffer_.size(); }
   std::string_view buffered() const noexcept { return buffer_.view(); }
@@ -158,9 +191,26 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     std::size_t end() const noexcept { return start + length; }
   };
 
+  /// Only of readers that were given a time-out.
+  struct Deadlines {
+    explicit Deadlines(ReaderState& reader);
+    LazyTimer timer;
+    std::optional<Duration> read;
+    std::optional<Duration> idle;
+    TimePoint waiting_since{};  // Of the read that waits.
+    TimePoint active_at{};
+  };
+
   static const RunnableKind wait_runnable;
   static const Parked::Kind wait_parked;
   friend struct ReadWait;
+
+  /// The stored exception beats the buffer, unless the reader was told otherwise.
+  bool refused(Look look) const noexcept {
+    return exception_ && look == Look::first && !buffer_first_;
+  }
+  /// Whether a read may rest on the end of the stream.
+  bool ended() const noexcept { return eof_ && !(buffer_first_ && exception_); }
 
   void received();
   void wake(bool failed = false);
@@ -168,14 +218,18 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void force_resume();
   void keep_or_trim();
   void trim_when_drained() noexcept;
-  Verdict look_for(std::span<const std::string_view> separators, std::string_view key, bool is_set);
-  void recall(std::string_view key, bool is_set, std::size_t count);
+  Verdict look_for(std::span<const std::string_view> separators, std::string_view set_key,
+                   std::size_t limit);
+  void start_account(std::string_view key, bool is_set, std::size_t count);
   Match search(std::span<const std::string_view> separators) noexcept;
-  Verdict found_verdict(const Match& match);
   void collect(const void* read);
   void run_wait(ReadWait& node);
   bool must_go_on(ReadWait& node);
   void drop_wait(ReadWait& node) noexcept;
+  Deadlines& deadlines();
+  void stay_active();
+  void time_wait();
+  std::optional<TimePoint> expire(TimePoint now);
 
   EventLoop* loop_;
   Ref<LoopToken> loop_token_;
@@ -190,10 +244,13 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   std::uint64_t bytes_scanned_ = 0;
   std::string collected_;
   const void* collector_ = nullptr;  // Whose collected_ is, from its first look to its end.
+  std::size_t cap_ = no_cap;
+  std::unique_ptr<Deadlines> deadlines_;
   ReadWait own_wait_;
   bool own_wait_used_ = false;
   bool eof_ = false;
   bool paused_ = false;  // This reader paused the transport.
+  bool buffer_first_ = false;
   Verdict verdict_ = Verdict::wait;
 };
 

@@ -22,11 +22,26 @@ const char* overrun_text(Verdict verdict) {
 void throw_exactly_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted) {
   if (verdict == Verdict::bad_argument)
     throw ValueError("readexactly size can not be less than zero");
+  if (verdict == Verdict::over_cap) {
+    throw ReadCapError("readexactly() wants", static_cast<std::size_t>(wanted), reader.cap());
+  }
   if (verdict == Verdict::incomplete) throw_incomplete(reader, static_cast<std::size_t>(wanted));
   reader.throw_stored();
 }
 
-void throw_until_failure(ReaderState& reader, Verdict verdict, bool any_separator) {
+void throw_read_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted,
+                        const void* read) {
+  if (wanted < 0) {
+    reader.give_back_collected(read);
+    if (verdict == Verdict::over_cap) {
+      throw ReadCapError("read(-1) has", reader.buffered_bytes(), reader.cap());
+    }
+  }
+  reader.throw_stored();
+}
+
+void throw_until_failure(ReaderState& reader, Verdict verdict, std::size_t limit,
+                         bool any_separator) {
   switch (verdict) {
     case Verdict::bad_argument:
       throw ValueError(any_separator ? "Separator should be at least one-byte string"
@@ -34,9 +49,28 @@ void throw_until_failure(ReaderState& reader, Verdict verdict, bool any_separato
     case Verdict::incomplete: throw_incomplete(reader, std::nullopt);
     case Verdict::overrun_found:
     case Verdict::overrun_not_found:
-      throw LimitOverrunError(overrun_text(verdict), reader.amount());
+      throw LimitOverrunError(overrun_text(verdict), reader.amount(),
+                              {.limit = limit,
+                               .buffered = reader.buffered_bytes(),
+                               .separator_found = verdict == Verdict::overrun_found});
     default: reader.throw_stored();
   }
+}
+
+void throw_peek_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted) {
+  if (verdict == Verdict::bad_argument) throw ValueError("peek size can not be less than zero");
+  if (verdict == Verdict::over_cap) {
+    throw ReadCapError("peek() wants", static_cast<std::size_t>(wanted), reader.cap());
+  }
+  reader.throw_stored();
+}
+
+void throw_discard_failure(ReaderState& reader, Verdict verdict, std::uint64_t discarded) {
+  if (verdict == Verdict::incomplete) {
+    discarded += reader.take_all().size();
+    throw IncompleteReadError(std::string(), std::nullopt, discarded);
+  }
+  throw_until_failure(reader, verdict, reader.limit());
 }
 
 std::string_view end_of_line_or_throw(ReaderState& reader, Verdict verdict) {
@@ -54,3 +88,12 @@ std::string_view end_of_line_or_throw(ReaderState& reader, Verdict verdict) {
 }
 
 }  // namespace weir::detail
+
+namespace weir {
+
+void StreamReader::set_read_cap(std::optional<std::ptrdiff_t> bytes) const {
+  if (bytes && *bytes <= 0) throw ValueError("Cap cannot be <= 0");
+  state_->set_cap(bytes ? static_cast<std::size_t>(*bytes) : detail::ReaderState::no_cap);
+}
+
+}  // namespace weir

@@ -5,15 +5,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <weir/net/transport.hpp>
+#include <weir/reactor/clock.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/streams/errors.hpp>
 #include <weir/streams/read_awaitable.hpp>
+#include <weir/streams/read_options.hpp>
 #include <weir/streams/reader_state.hpp>
+#include <weir/streams/record_ops.hpp>
 #include <weir/streams/separators.hpp>
 
 namespace weir {
@@ -53,6 +57,7 @@ class StreamReader {
   /// Shape     Empty means the end of the stream, or n == 0.
   /// Units     Bytes. n may exceed the limit; read(-1) is not bounded by it.
   /// Errors    As all reads. Cancelled, read(-1) gives back what it had collected.
+  ///           ReadCapError  read(-1) would collect more than set_read_cap() allows.
   auto read(std::ptrdiff_t n = -1) const noexcept {
     return detail::ReadAwaitable<detail::ReadOp>(*state_, {n});
   }
@@ -61,6 +66,7 @@ class StreamReader {
   ///
   /// Errors    IncompleteReadError  the end came first; .partial has what was there, .expected is
   ///           n. ValueError "readexactly size can not be less than zero", before anything else.
+  ///           ReadCapError  n is more than set_read_cap() allows.
   auto readexactly(std::ptrdiff_t n) const noexcept {
     return detail::ReadAwaitable<detail::ReadExactlyOp>(*state_, {n});
   }
@@ -76,14 +82,26 @@ class StreamReader {
   ///           over wake-ups, cancellations and calls.
   auto readuntil(Separator separator = "\n") const noexcept {
     return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString>>(*state_,
-                                                                        {separator.bytes()});
+                                                                        {separator.bytes(), {}});
+  }
+  /// With a limit for this call alone.
+  ///
+  /// Errors    ValueError "Limit cannot be <= 0", at once.
+  auto readuntil(Separator separator, const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString, detail::CallsLimit>>(
+        *state_, {separator.bytes(), {limit_of(options)}});
   }
   /// The same up to the first of several separators to end; of two that end together the shorter
   /// one counts.
   ///
   /// Errors    ValueError "Separator should contain at least one element".
   auto readuntil(const Separators& separators) const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsString>>(*state_, {separators});
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsString>>(*state_,
+                                                                           {separators, {}});
+  }
+  auto readuntil(const Separators& separators, const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsString, detail::CallsLimit>>(
+        *state_, {separators, {limit_of(options)}});
   }
 
   /// Reads a line, its "\n" included. At the end of the stream: what is left, without one; then
@@ -95,10 +113,18 @@ class StreamReader {
   auto readline() const noexcept {
     return detail::ReadAwaitable<detail::ReadLineOp<detail::AsString>>(*state_, {});
   }
+  auto readline(const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::AsString, detail::CallsLimit>>(
+        *state_, {{limit_of(options)}});
+  }
 
   /// readline() for loops: nothing at the end of the stream.
   auto next_line() const noexcept {
     return detail::ReadAwaitable<detail::ReadLineOp<detail::AsOptional>>(*state_, {});
+  }
+  auto next_line(const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::AsOptional, detail::CallsLimit>>(
+        *state_, {{limit_of(options)}});
   }
 
   /// readuntil() and readline() without a copy.
@@ -107,13 +133,105 @@ class StreamReader {
   ///           first.
   /// Cost      No allocation.
   auto readuntil_view(Separator separator = "\n") const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsView>>(*state_, {separator.bytes()});
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsView>>(*state_,
+                                                                      {separator.bytes(), {}});
+  }
+  auto readuntil_view(Separator separator, const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsView, detail::CallsLimit>>(
+        *state_, {separator.bytes(), {limit_of(options)}});
   }
   auto readuntil_view(const Separators& separators) const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView>>(*state_, {separators});
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView>>(*state_, {separators, {}});
+  }
+  auto readuntil_view(const Separators& separators, const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView, detail::CallsLimit>>(
+        *state_, {separators, {limit_of(options)}});
   }
   auto readline_view() const noexcept {
     return detail::ReadAwaitable<detail::ReadLineOp<detail::AsView>>(*state_, {});
+  }
+  auto readline_view(const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::AsView, detail::CallsLimit>>(
+        *state_, {{limit_of(options)}});
+  }
+
+  // ---- Records that are too long, and looking ahead: what asyncio does not have
+
+  /// Throws away everything up to and including the next `separator`; returns how many bytes that
+  /// was. After a LimitOverrunError it leads to the next record.
+  ///
+  /// Errors    IncompleteReadError  the end came first; everything is gone, .discarded counts it.
+  ///           ValueError "Separator should be at least one-byte string". Any error, and
+  ///           cancellation, leave what was thrown away thrown away; the next call goes on there.
+  /// Cost      Constant memory, however long the record. No byte is searched twice, not even those
+  ///           that a readuntil() of the same separator has been through.
+  auto discard_until(Separator separator = "\n") const noexcept {
+    return detail::ReadAwaitable<detail::DiscardOp>(*state_, {separator.bytes()});
+  }
+
+  /// Reads a record in pieces: the whole of it, with .last set, if at most the limit precedes the
+  /// separator; otherwise the next `limit` bytes, without.
+  ///
+  /// Shape     The pieces of a record, joined, are the record. How the bytes have come does not
+  ///           show.   RecordPiece piece = co_await reader.readuntil_piece("\n");
+  /// Errors    IncompleteReadError  the end came first; .partial is what was left, empty between
+  ///           two records. ValueError as for readuntil().
+  auto readuntil_piece(Separator separator = "\n", const RecordOptions& options = {}) const {
+    return detail::ReadAwaitable<detail::PieceOp<RecordPiece>>(
+        *state_, {separator.bytes(), limit_of(options)});
+  }
+  /// The same without a copy.
+  auto readuntil_piece_view(Separator separator = "\n", const RecordOptions& options = {}) const {
+    return detail::ReadAwaitable<detail::PieceOp<RecordPieceView>>(
+        *state_, {separator.bytes(), limit_of(options)});
+  }
+
+  /// The next `n` bytes, which stay where they are. Fewer only at the end of the stream.
+  ///
+  /// Units     Bytes. n may exceed the limit: a peek that waits resumes a paused transport.
+  /// Errors    ValueError "peek size can not be less than zero". ReadCapError as readexactly().
+  auto peek(std::ptrdiff_t n) const noexcept {
+    return detail::ReadAwaitable<detail::PeekOp<detail::AsString>>(*state_, {n});
+  }
+  auto peek_view(std::ptrdiff_t n) const noexcept {
+    return detail::ReadAwaitable<detail::PeekOp<detail::AsView>>(*state_, {n});
+  }
+  /// Puts `bytes` before what is buffered, as if they were yet to be read: those that the last read
+  /// gave, or others. A read that waits looks again. Also after the end of the stream.
+  ///
+  /// Lifetime  They are copied; a view that this reader gave may be put back.
+  /// Cost      O(buffered); the buffer is searched from its beginning again.
+  void unread(std::string_view bytes) const { state_->unread(bytes); }
+
+  // ---- Options, off at first: what asyncio does not have
+
+  /// What readexactly() and peek() may ask for, and read(-1) may collect; nothing: all they want.
+  /// It is what stands between a length that a peer has sent and the memory of the program.
+  ///
+  /// Errors    ValueError "Cap cannot be <= 0".
+  void set_read_cap(std::optional<std::ptrdiff_t> bytes) const;
+  /// Serves what is buffered before the stored exception, which is then thrown by the first read
+  /// that the buffer alone cannot answer. That read leaves the buffer as it is: read(n) gives the
+  /// rest. The exception also comes before the end of the stream. read(-1) and drain() throw at
+  /// once, as ever.
+  void set_buffer_first(bool enabled = true) const noexcept { state_->set_buffer_first(enabled); }
+  /// How long a read may wait; nothing: for ever. Then it throws TimeoutError "readuntil() timed
+  /// out after 5000 ms", as if cancelled: the stream stays as it is, and the next read has its own
+  /// time. Bytes that come without being enough do not prolong it.
+  ///
+  /// Cost      One look at the clock for every read that waits, and one timer per time-out, not per
+  ///           read.
+  void set_read_timeout(std::optional<Delay> timeout) const {
+    state_->set_read_timeout(timeout ? std::optional(timeout->value()) : std::nullopt);
+  }
+  /// How long the stream may be silent, with nothing received and nothing written by its
+  /// StreamWriter. Then TimeoutError "the idle stream timed out after 60000 ms" becomes the stored
+  /// exception, which every read and drain() throws from then on. The connection is left to whoever
+  /// closes it: there may be a last word to say.
+  ///
+  /// Cost      One look at the clock for every chunk and every write, and one timer per time-out.
+  void set_idle_timeout(std::optional<Delay> timeout) const {
+    state_->set_idle_timeout(timeout ? std::optional(timeout->value()) : std::nullopt);
   }
 
   /// The stream has ended and nothing is left. After an error without an end it stays false.
@@ -160,6 +278,10 @@ class StreamReader {
   detail::ReaderState& state() const noexcept { return *state_; }
 
  private:
+  std::size_t limit_of(const RecordOptions& options) const {
+    return options.limit ? detail::check_limit(*options.limit) : state_->limit();
+  }
+
   detail::Ref<detail::ReaderState> state_;
 };
 

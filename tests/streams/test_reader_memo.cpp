@@ -13,6 +13,7 @@
 
 #include <tests/streams/stream_fixture.hpp>
 
+using weir::Coro;
 using weir::StreamReader;
 using weir::Task;
 using weir::test::ReadCall;
@@ -47,6 +48,22 @@ class Account {
   std::uint64_t received_ = 0;
   std::uint64_t chunks_ = 0;
 };
+
+/// Reads one line, however often it is timed out; returns how often.
+Coro<std::uint64_t> read_through_timeouts(StreamReader reader) {
+  std::uint64_t timeouts = 0;
+  for (;;) {
+    bool timed_out = false;
+    try {
+      const std::string_view line = co_await reader.readline_view();
+      if (line.empty()) co_return 0;
+    } catch (const weir::TimeoutError&) {
+      timed_out = true;
+    }
+    if (!timed_out) co_return timeouts;
+    ++timeouts;
+  }
+}
 
 }  // namespace
 
@@ -94,6 +111,24 @@ TEST_SUITE("streams/reader_memo") {
       account.feed("x");
     }
     CHECK(reader.bytes_scanned() == 10'100 - 1);
+  }
+
+  TEST_CASE_FIXTURE(ReaderLoop, "bytes_scanned: a 1 MiB line, a byte and a time-out at a time") {
+    constexpr std::size_t length = 1024 * 1024;
+    const StreamReader reader = make_reader(2 * length);
+    reader.set_read_timeout(1s);
+    const Task<std::uint64_t> timeouts = loop.create_task(read_through_timeouts(reader));
+    for (std::size_t i = 1; i < length; ++i) {
+      settle();
+      reader.feed_data("x");
+      settle();
+      kernel.advance(1s);
+      pass();
+    }
+    settle();
+    feed(reader, "\n");
+    CHECK(timeouts.result() == length - 1);
+    CHECK(reader.bytes_scanned() == length);
   }
 
   TEST_CASE_FIXTURE(ReaderLoop, "bytes_scanned: a call that was cancelled is not paid for twice") {

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+//
+// The part of ReaderState that keeps the time.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <weir/streams/reader_state.hpp>
+
+namespace weir::detail {
+
+ReaderState::Deadlines::Deadlines(ReaderState& reader)
+    : timer(reader.loop(), &reader, [](void* owner, TimePoint now) {
+        return static_cast<ReaderState*>(owner)->expire(now);
+      }) {}
+
+ReaderState::Deadlines& ReaderState::deadlines() {
+  if (!deadlines_) deadlines_ = std::make_unique<Deadlines>(*this);
+  return *deadlines_;
+}
+
+void ReaderState::set_read_timeout(std::optional<Duration> timeout) {
+  if ((!timeout && !deadlines_) || loop_token_->loop == nullptr) return;
+  Deadlines& its = deadlines();
+  if (!its.read) its.waiting_since = its.timer.now();
+  its.read = timeout;
+  if (waiter_ != nullptr) time_wait();
+}
+
+void ReaderState::set_idle_timeout(std::optional<Duration> timeout) {
+  if ((!timeout && !deadlines_) || loop_token_->loop == nullptr) return;
+  Deadlines& its = deadlines();
+  its.idle = timeout;
+  its.active_at = its.timer.now();
+  if (timeout) its.timer.due_by(deadline_after(its.active_at, *timeout));
+}
+
+void ReaderState::stay_active() {
+  if (deadlines_->idle && deadlines_->timer.has_loop()) {
+    deadlines_->active_at = deadlines_->timer.now();
+  }
+}
+
+/// The time of a read counts from its first wait on; being woken without having enough does not
+/// begin it anew.
+void ReaderState::time_wait() {
+  if (!deadlines_ || !deadlines_->read) return;
+  deadlines_->timer.due_by(deadline_after(deadlines_->waiting_since, *deadlines_->read));
+}
+
+/// Ends what is due; the earliest of the deadlines that are left.
+std::optional<TimePoint> ReaderState::expire(TimePoint now) {
+  Deadlines& its = *deadlines_;
+  std::optional<TimePoint> next;
+  const auto earlier = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
+  if (its.idle) {
+    const TimePoint idle_at = deadline_after(its.active_at, *its.idle);
+    if (idle_at > now) {
+      earlier(idle_at);
+    } else {
+      const Duration idle = *std::exchange(its.idle, std::nullopt);
+      if (!exception_) set_exception(make_timeout_error("the idle stream", idle));
+    }
+  }
+  if (its.read && waiter_ != nullptr) {
+    const TimePoint read_at = deadline_after(its.waiting_since, *its.read);
+    if (read_at > now) {
+      earlier(read_at);
+    } else {
+      waiter_->error = make_timeout_error(std::string(waiter_->function) + "()", *its.read);
+      wake();
+    }
+  }
+  return next;
+}
+
+}  // namespace weir::detail

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+//
+// The part of ReaderState that looks for separators.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <weir/streams/find_separator.hpp>
+#include <weir/streams/reader_state.hpp>
+
+namespace weir::detail {
+
+Verdict ReaderState::look_until(std::string_view separator, Look look, std::size_t limit) {
+  if (separator.empty()) return Verdict::bad_argument;
+  if (refused(look)) return Verdict::failed;
+  return look_for(std::span(&separator, 1), {}, limit);
+}
+
+namespace {
+
+/// All of them in one string that no other set gives.
+std::string key_of(const Separators& separators) {
+  std::string key;
+  for (const std::string_view separator : separators) {
+    key += std::to_string(separator.size()) + ":";
+    key += separator;
+  }
+  return key;
+}
+
+}  // namespace
+
+Verdict ReaderState::look_until_any(const Separators& separators, Look look, std::size_t limit) {
+  if (separators.empty() || separators.shortest().empty()) return Verdict::bad_argument;
+  if (refused(look)) return Verdict::failed;
+  return look_for(std::span(separators.begin(), separators.size()), key_of(separators), limit);
+}
+
+/// `separators` are ordered by length; `set_key` is empty if there is but one of them.
+Verdict ReaderState::look_for(std::span<const std::string_view> separators,
+                              std::string_view set_key, std::size_t limit) {
+  if (buffer_.size() >= separators.front().size()) {
+    const bool is_set = !set_key.empty();
+    const std::string_view key = is_set ? set_key : separators.front();
+    if (memo_.is_set != is_set || memo_.key != key) [[unlikely]]
+      start_account(key, is_set, separators.size());
+    if (const Match match = search(separators); match.length != 0) {
+      const bool overrun = match.start > limit;
+      amount_ = overrun ? match.start : match.end();
+      return overrun ? Verdict::overrun_found : Verdict::take;
+    }
+    // The last bytes may be the beginning of a separator, and do not count yet.
+    const std::size_t longest = separators.back().size();
+    amount_ = buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0;
+    if (amount_ > limit) return Verdict::overrun_not_found;
+  }
+  return ended() ? Verdict::incomplete : Verdict::wait;
+}
+
+/// Another separator, or set, starts anew at the record that begins now.
+void ReaderState::start_account(std::string_view key, bool is_set, std::size_t count) {
+  memo_.key = key;
+  memo_.is_set = is_set;
+  memo_.single = {buffer_.position(), Scan::none};
+  if (is_set) memo_.of_set.assign(count, memo_.single);
+}
+
+/// The match that ends first; of two that end together the one of the shorter separator. Each of
+/// them goes on where it stopped, and no further than it could still win: looking for all of them
+/// to the end of the buffer, for every record, would be quadratic.
+ReaderState::Match ReaderState::search(std::span<const std::string_view> separators) noexcept {
+  const std::span<Scan> scans = memo_.scans();
+  const std::uint64_t record = buffer_.position();
+  Match best;
+  for (std::size_t i = 0; i < separators.size(); ++i) {
+    if (scans[i].match < record) scans[i].match = Scan::none;  // Its beginning has been taken.
+    if (scans[i].match == Scan::none) continue;
+    const Match known{static_cast<std::size_t>(scans[i].match - record), separators[i].size()};
+    if (best.length == 0 || known.end() < best.end()) best = known;
+  }
+  for (std::size_t i = 0; i < separators.size(); ++i) {
+    const std::string_view separator = separators[i];
+    if (scans[i].match != Scan::none) continue;
+    // Only one that ends earlier still wins: the shorter ones have been here before.
+    std::size_t end = best.length == 0 ? buffer_.size() : best.end() - 1;
+    const auto searched = static_cast<std::size_t>(std::max(scans[i].searched, record) - record);
+    if (searched >= end) continue;
+    const std::size_t from = searched >= separator.size() ? searched + 1 - separator.size() : 0;
+    const std::size_t start = find_separator(buffer_.view().substr(0, end), separator, from);
+    if (start != not_found) {
+      best = {start, separator.size()};
+      end = best.end();
+      scans[i].match = record + start;
+    }
+    scans[i].searched = record + end;
+    bytes_scanned_ += end - std::min(searched, from + separator.size() - 1);
+  }
+  return best;
+}
+
+/// A piece of the record: all that is left of it, or, if that is more than `limit`, the next
+/// `limit` bytes. Where it is cut does not depend on how the bytes have come.
+Verdict ReaderState::look_piece(std::string_view separator, Look look, std::size_t limit) {
+  const Verdict verdict = look_until(separator, look, limit);
+  if (verdict != Verdict::overrun_found && verdict != Verdict::overrun_not_found) return verdict;
+  amount_ = limit;  // Less than what precedes the separator, or the beginning of one.
+  return Verdict::take_part;
+}
+
+/// What cannot be a part of the separator goes at once, and is added to `discarded`.
+Verdict ReaderState::look_discard(std::string_view separator, Look look, std::uint64_t& discarded) {
+  constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+  const Verdict verdict = look_until(separator, look, unlimited);
+  // Another read waits: this one will be refused, and the bytes are not its own.
+  if (verdict != Verdict::wait || waiter_ != nullptr) return verdict;
+  if (buffer_.size() < separator.size()) return verdict;
+  const std::size_t certain = buffer_.size() + 1 - separator.size();
+  buffer_.consume(certain);
+  discarded += certain;
+  trim_when_drained();
+  return verdict;
+}
+
+}  // namespace weir::detail

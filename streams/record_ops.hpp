@@ -1,0 +1,82 @@
+// Internal: used by stream_reader.hpp; the reads that asyncio does not have.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include <weir/streams/read_awaitable.hpp>
+#include <weir/streams/read_options.hpp>
+#include <weir/streams/reader_state.hpp>
+
+namespace weir::detail {
+
+[[noreturn]] void throw_peek_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted);
+[[noreturn]] void throw_discard_failure(ReaderState& reader, Verdict verdict,
+                                        std::uint64_t discarded);
+
+template <class Form>
+struct PeekOp {
+  static constexpr const char* function = "peek";
+  using Result = typename Form::Result;
+  using Owning = PlainOwning<PeekOp>;
+  Verdict look(ReaderState& reader, Look look) const { return reader.look_peek(wanted, look); }
+  Result finish(ReaderState& reader, Verdict verdict) const {
+    if (verdict != Verdict::take) throw_peek_failure(reader, verdict, wanted);
+    return Form::of(reader.peeked());
+  }
+  std::ptrdiff_t wanted;
+};
+
+struct DiscardOp {
+  static constexpr const char* function = "discard_until";
+  using Result = std::uint64_t;
+  struct Owning {
+    Owning(const DiscardOp& its_op) : separator(its_op.separator) {}  // NOLINT: converts
+    DiscardOp op() const noexcept { return {separator}; }
+    std::string separator;
+  };
+  Verdict look(ReaderState& reader, Look look) const {
+    if (look == Look::first) discarded = 0;
+    return reader.look_discard(separator, look, discarded);
+  }
+  Result finish(ReaderState& reader, Verdict verdict) const {
+    if (verdict != Verdict::take) throw_discard_failure(reader, verdict, discarded);
+    return discarded + reader.take().size();
+  }
+  std::string_view separator;
+  mutable std::uint64_t discarded = 0;  // So far.
+};
+
+template <class Piece>
+struct PieceOp {
+  static constexpr const char* function = "readuntil_piece";
+  using Result = Piece;
+  struct Owning {
+    Owning(const PieceOp& its_op)  // NOLINT: converts
+        : separator(its_op.separator), limit(its_op.limit) {}
+    PieceOp op() const noexcept { return {separator, limit}; }
+    std::string separator;
+    std::size_t limit;
+  };
+  Verdict look(ReaderState& reader, Look look) const {
+    return reader.look_piece(separator, look, limit);
+  }
+  Result finish(ReaderState& reader, Verdict verdict) const {
+    const bool last = verdict == Verdict::take;
+    if (!last && verdict != Verdict::take_part) throw_until_failure(reader, verdict, limit);
+    return Piece{reader.take(), last};
+  }
+  std::string_view separator;
+  std::size_t limit;
+};
+
+// g++ 12 destroys temporaries with destructors twice in some co_await expressions; these have none.
+static_assert(std::is_trivially_destructible_v<ReadAwaitable<PeekOp<AsString>>>);
+static_assert(std::is_trivially_destructible_v<ReadAwaitable<DiscardOp>>);
+static_assert(std::is_trivially_destructible_v<ReadAwaitable<PieceOp<RecordPiece>>>);
+
+}  // namespace weir::detail
