@@ -117,6 +117,7 @@ struct ConnectionRefusedError : ConnectionError {
 };  // ECONNREFUSED
 struct ConnectionResetError : ConnectionError {
   using ConnectionError::ConnectionError;
+  std::exception_ptr cause;  // Of drain()'s "Connection lost": what ended it. Python: __cause__.
 };  // ECONNRESET
 
 /// A deadline passed (no text, as in asyncio), or the kernel said ETIMEDOUT.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weir/streams/stream_writer.hpp>
 
+#include <algorithm>
+
 #include <weir/reactor/error.hpp>
 
 namespace weir {
@@ -25,6 +27,35 @@ void WriterState::destroy() noexcept {
     }
   }
   delete this;
+}
+
+// ---- Deadlines
+
+WriterState::Deadline::Deadline(WriterState& writer, EventLoop& loop)
+    : timer(loop, &writer, [](void* owner, TimePoint now) {
+        return static_cast<WriterState*>(owner)->expire(now);
+      }) {}
+
+void WriterState::set_timeout(std::optional<Duration> timeout) {
+  if ((!timeout && !deadline) || loop_token->loop == nullptr) return;
+  if (!deadline) deadline = std::make_unique<Deadline>(*this, *loop_token->loop);
+  deadline->timeout = timeout;
+}
+
+/// Wakes the drains that are due; the earliest deadline of the others. They are this writer's, or
+/// another's of the same protocol, which has its own timer.
+std::optional<TimePoint> WriterState::expire(TimePoint now) {
+  std::optional<TimePoint> next;
+  protocol->drain_waiters().for_each([&](const ListWait& member) {
+    auto& wait = const_cast<DrainWait&>(static_cast<const DrainWait&>(member));
+    if (&wait.writer != this || wait.due == TimePoint::max()) return;
+    if (wait.due <= now) {
+      wait.wake(make_timeout_error("drain()", wait.allowed));
+    } else {
+      next = next ? std::min(*next, wait.due) : wait.due;
+    }
+  });
+  return next;
 }
 
 const RunnableKind DrainWait::wake_kind = {
@@ -52,11 +83,27 @@ void DrainWait::park(PromiseBase& promise) {
 }
 
 void DrainWait::join_list() {
+  if (writer.deadline && writer.deadline->timeout) {
+    allowed = *writer.deadline->timeout;
+    due = deadline_after(writer.deadline->timer.now(), allowed);
+    writer.deadline->timer.due_by(due);
+  }
   listed = true;
   writer.protocol->drain_waiters().push_back(*this);
 }
 
 }  // namespace detail
+
+namespace {
+
+/// True if the connection ended well, and by itself.
+Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer, std::shared_ptr<bool> cut) {
+  const std::exception_ptr error = co_await end;
+  timer.cancel();
+  co_return !*cut && !error;
+}
+
+}  // namespace
 
 void Drain::await_resume() const {
   if (waited_) {
@@ -66,12 +113,31 @@ void Drain::await_resume() const {
   } else if (writer_.reader && writer_.reader->exception()) {
     writer_.reader->throw_stored();
   }
-  if (writer_.protocol->is_lost()) throw ConnectionResetError("Connection lost");
+  if (!writer_.protocol->is_lost()) return;
+  ConnectionResetError lost("Connection lost");
+  lost.cause = writer_.protocol->lost_error();
+  throw lost;
 }
 
 // SEND 1/5: the coroutine writes its answer. Next: SocketTransport::write
 // (net/socket_transport.cpp)
-void StreamWriter::write(std::string_view data) const { state_->transport->write(data); }
+void StreamWriter::write(std::string_view data) const {
+  state_->transport->write(data);
+  state_->note_activity();
+}
+
+Coro<bool> StreamWriter::close_within(Delay delay) const {
+  close();
+  const auto cut = std::make_shared<bool>(false);
+  TimerHandle timer;
+  if (EventLoop* loop = state_->loop_token->loop; loop != nullptr && !loop->is_closed()) {
+    timer = loop->call_later(delay, [cut, its = transport()] {
+      *cut = its->get_write_buffer_size() != 0;
+      its->abort();
+    });
+  }
+  return wait_for_end(wait_closed_error().owning(), timer, cut);
+}
 
 std::string StreamWriter::repr() const {
   std::string text = "<StreamWriter transport=" + state_->transport->repr();

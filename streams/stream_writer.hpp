@@ -13,9 +13,12 @@
 #include <utility>
 
 #include <weir/net/transport.hpp>
+#include <weir/reactor/clock.hpp>
 #include <weir/reactor/ref.hpp>
+#include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/promise.hpp>
 #include <weir/streams/flow_control_mixin.hpp>
+#include <weir/streams/lazy_timer.hpp>
 #include <weir/streams/stream_reader.hpp>
 #include <weir/streams/wait_list.hpp>
 
@@ -31,11 +34,26 @@ class WriterState final : public Counted<WriterState> {
               std::shared_ptr<FlowControlMixin> its_protocol, Ref<ReaderState> its_reader,
               EventLoop& loop);
   void destroy() noexcept;
+  void set_timeout(std::optional<Duration> timeout);
+  void note_activity() const {
+    if (reader) reader->note_activity();
+  }
+
+  /// How long a drain() may wait.
+  struct Deadline {
+    explicit Deadline(WriterState& writer, EventLoop& loop);
+    LazyTimer timer;
+    std::optional<Duration> timeout;
+  };
 
   std::shared_ptr<Transport> transport;
   std::shared_ptr<FlowControlMixin> protocol;
   Ref<ReaderState> reader;  // May be none.
   Ref<LoopToken> loop_token;
+  std::unique_ptr<Deadline> deadline;  // Only of writers that were given a time-out.
+
+ private:
+  std::optional<TimePoint> expire(TimePoint now);
 };
 
 /// A task in drain(): first one pass if the transport is closing, then as long as writing is
@@ -50,7 +68,9 @@ struct DrainWait final : ListWait {
 
   WriterState& writer;
   bool yielding = false;
-  bool listed = false;  // It waits, or waited, for resume_writing or connection_lost.
+  bool listed = false;               // It waits, or waited, for resume_writing or connection_lost.
+  TimePoint due = TimePoint::max();  // Then it has waited too long,
+  Duration allowed{};                // namely for this time.
 
  private:
   static const RunnableKind wake_kind;
@@ -98,44 +118,57 @@ class [[nodiscard]] Drain::Owning {
 };
 inline Drain::Owning Drain::owning() const { return Owning(writer_); }
 
-/// What wait_closed() returns.
-class [[nodiscard]] WaitClosed {
+namespace detail {
+
+/// What wait_closed() returns: throws the error of the connection, or gives it.
+template <bool throws>
+class [[nodiscard]] ClosedWait {
  public:
-  explicit WaitClosed(detail::WriterState& writer) noexcept : writer_(writer) {}
-  WaitClosed(const WaitClosed& other) noexcept : WaitClosed(other.writer_) {}
-  WaitClosed& operator=(const WaitClosed&) = delete;
-  ~WaitClosed() = default;
+  explicit ClosedWait(WriterState& writer) noexcept : writer_(writer) {}
+  ClosedWait(const ClosedWait& other) noexcept : ClosedWait(other.writer_) {}
+  ClosedWait& operator=(const ClosedWait&) = delete;
+  ~ClosedWait() = default;
 
   bool await_ready() const noexcept { return writer_.protocol->is_lost(); }
-  template <detail::WeirPromise P>
+  template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
     waited_ = true;
     writer_.protocol->closed_waiters().push_back(wait_);
-    detail::current_task->park(wait_, waiter.promise());
+    current_task->park(wait_, waiter.promise());
   }
-  void await_resume() const {
-    if (waited_) return wait_.check();
-    if (writer_.protocol->lost_error()) std::rethrow_exception(writer_.protocol->lost_error());
+  auto await_resume() const {
+    if (waited_) wait_.check_cancelled();
+    const std::exception_ptr& error = waited_ ? wait_.error : writer_.protocol->lost_error();
+    if constexpr (!throws) {
+      return error;
+    } else if (error) {
+      std::rethrow_exception(error);
+    }
   }
 
   class Owning;
-  Owning owning() const;
+  Owning owning() const { return Owning(writer_); }
 
  private:
-  detail::WriterState& writer_;
-  detail::ListWait wait_;
+  WriterState& writer_;
+  ListWait wait_;
   bool waited_ = false;
 };
 
-class [[nodiscard]] WaitClosed::Owning {
+template <bool throws>
+class [[nodiscard]] ClosedWait<throws>::Owning {
  public:
-  explicit Owning(detail::WriterState& writer) noexcept : writer_(&writer) {}
-  WaitClosed operator co_await() const noexcept { return WaitClosed(*writer_); }
+  explicit Owning(WriterState& writer) noexcept : writer_(&writer) {}
+  ClosedWait operator co_await() const noexcept { return ClosedWait(*writer_); }
 
  private:
-  detail::Ref<detail::WriterState> writer_;
+  Ref<WriterState> writer_;
 };
-inline WaitClosed::Owning WaitClosed::owning() const { return Owning(writer_); }
+
+}  // namespace detail
+
+using WaitClosed = detail::ClosedWait<true>;
+using WaitClosedError = detail::ClosedWait<false>;
 
 /// The writing end of a stream. A handle: copies name the same connection; pass it by value.
 ///
@@ -163,20 +196,44 @@ class StreamWriter {
   void write(std::string_view data) const;
   /// write() of all pieces without joining them.
   void writelines(std::initializer_list<std::string_view> pieces) const {
-    state_->transport->writelines(pieces);
+    writelines(std::span<const std::string_view>(pieces.begin(), pieces.size()));
   }
   void writelines(std::span<const std::string_view> pieces) const {
     state_->transport->writelines(pieces);
+    state_->note_activity();
   }
 
   /// Waits until the write buffer has fallen to the low-water mark, if it is above the high one;
   /// else does not wait, and does not give up a pass.
   ///
   /// Errors    The reader's stored exception. ConnectionResetError "Connection lost" once the
-  ///           connection is gone. CancelledError.
+  ///           connection is gone; its .cause is what ended it, if that was an error.
+  ///           CancelledError. TimeoutError: see set_write_timeout().
   /// Shape     When the transport is closing it gives up one pass first, so that a loss that is due
   ///           is seen.
   Drain drain() const noexcept { return Drain(*state_); }
+  /// write() now, and drain() when awaited: a write that is held back when it goes too fast.
+  ///
+  /// Shape     co_await writer.write_all(page);
+  /// Lifetime  `data` is copied or sent before write_all() returns.
+  /// Errors    As write() and drain(). Cancelled or timed out, the bytes are on their way all the
+  ///           same.
+  Drain write_all(std::string_view data) const {
+    write(data);
+    return drain();
+  }
+  /// writelines() and drain().
+  Drain write_all(std::span<const std::string_view> pieces) const {
+    writelines(pieces);
+    return drain();
+  }
+  /// How long a drain() may wait for room; nothing: for ever. Then it throws TimeoutError "drain()
+  /// timed out after 5000 ms"; what was written stays on its way. For drains yet to come.
+  ///
+  /// Cost      One look at the clock for every drain that waits, and one timer per time-out.
+  void set_write_timeout(std::optional<Delay> timeout) const {
+    state_->set_timeout(timeout ? std::optional(timeout->value()) : std::nullopt);
+  }
 
   /// Ends the sending side when everything is sent; reading goes on.
   void write_eof() const { state_->transport->write_eof(); }
@@ -189,6 +246,17 @@ class StreamWriter {
   ///
   /// Errors    What ended the connection, if that was an error; every time.
   WaitClosed wait_closed() const noexcept { return WaitClosed(*state_); }
+  /// The same, but gives the error instead of throwing it: null after a clean end.
+  ///
+  /// Errors    CancelledError alone.
+  WaitClosedError wait_closed_error() const noexcept { return WaitClosedError(*state_); }
+  /// close() now; if what was written is not sent when `delay` has passed, abort(). Nothing is
+  /// thrown away before that. When awaited, waits until the connection is gone.
+  ///
+  /// Shape     const bool all_sent = co_await writer.close_within(5s);
+  ///           True: the system took every byte. False: it was cut, or the connection had failed.
+  /// Errors    CancelledError; the deadline stands all the same.
+  Coro<bool> close_within(Delay delay) const;
 
   const std::shared_ptr<Transport>& transport() const noexcept { return state_->transport; }
   ExtraInfo get_extra_info(std::string_view name) const {

@@ -30,8 +30,12 @@ std::string ListWait::describe_wait(const Runnable& runnable) {
   return static_cast<const ListWait&>(runnable).task->describe_task();
 }
 
-void ListWait::check() const {
+void ListWait::check_cancelled() const {
   if (cancelled) throw CancelledError(task->cancel_text());
+}
+
+void ListWait::check() const {
+  check_cancelled();
   if (error) std::rethrow_exception(error);
 }
 

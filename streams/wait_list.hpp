@@ -28,6 +28,8 @@ struct ListWait : ListLink, Runnable, Parked {
   }
   /// In await_resume(): throws if the wait was cancelled or ended with an error.
   void check() const;
+  /// Throws if it was cancelled.
+  void check_cancelled() const;
 
   std::exception_ptr error;
 
