@@ -42,7 +42,7 @@ class Generator:
         searches = SETS * 2 + SEARCHES + WRONG if with_sets else SEARCHES + WRONG[:1]
         if one_separator:
             searches = [dice.choice(searches)]
-        reads = READS
+        reads = READS if dice.random() < 0.85 else [dice.choice(READS)]  # Two of one kind, too.
         pauses = dice.choice((0.0, 0.25, 0.6))  # How often the next operation follows at once.
         script = ["limit %d%s" % (limit, " lent" if lent else "")]
         for _ in range(dice.randint(2, 13)):
