@@ -200,6 +200,16 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(test.take_reports().empty());
   }
 
+  TEST_CASE("error: after the gather was given a result by hand, a child's is dropped") {
+    TestLoop test;
+    const Future<int> future(test.loop);
+    const auto outer = gather(future);
+    outer.set_result(7);
+    future.set_exception(std::out_of_range("dropped"));
+    test.settle();
+    CHECK(outer.result() == std::tuple(7));
+  }
+
   TEST_CASE("error: one that nobody fetches is reported, as the gather's") {
     TestLoop test;
     {
