@@ -143,8 +143,8 @@ class FlowTransport final : public weir::Transport {
   void close() override {}
   void abort() override {}
   bool is_closing() const override { return false; }
-  void set_protocol(std::shared_ptr<weir::Protocol>) override {}
-  std::shared_ptr<weir::Protocol> get_protocol() const override { return nullptr; }
+  void set_protocol(std::shared_ptr<weir::BaseProtocol>) override {}
+  std::shared_ptr<weir::BaseProtocol> get_protocol() const override { return nullptr; }
   weir::ExtraInfo get_extra_info(std::string_view) override { return weir::ExtraInfo(); }
   std::string repr() const override { return "<T>"; }
 

@@ -72,6 +72,8 @@ TEST_CASE("CountingKernel: every call is counted once, under its own name") {
   kernel.accept(fd, nullptr, nullptr);
   send_text(kernel, fds[0], "x");
   kernel.recv(fds[1], {});
+  kernel.sendfile(fds[0], -1, 0, 1);
+  kernel.pread(-1, {}, 0);
   kernel.shutdown(fds[0], SHUT_WR);
   kernel.set_nonblocking(fd);
   kernel.getsockopt(fd, 0, 0, nullptr, &length);
