@@ -121,8 +121,8 @@ void Side::made_streams(StreamReader its_reader, StreamWriter its_writer) {
   reader_ = std::move(its_reader);
   writer_ = std::move(its_writer);
   const std::shared_ptr<Transport> its_transport = writer_->transport();
-  its_transport->set_protocol(
-      std::make_shared<Spy>(shared_from_this(), its_transport->get_protocol()));
+  its_transport->set_protocol(std::make_shared<Spy>(
+      shared_from_this(), std::dynamic_pointer_cast<Protocol>(its_transport->get_protocol())));
   made(its_transport);
   if (!idle_) consume();
 }
