@@ -19,7 +19,7 @@ def sanitized() -> bool:
 
 
 class Server:
-    """An example in a child process that prints `listening on HOST:PORT` first."""
+    """An example in a child process that prints `listening on HOST:PORT`, or a path, first."""
 
     def __init__(self, name, *arguments, prefix=(), **options):
         command = [*prefix, str(EXAMPLES / name), *arguments]
@@ -35,7 +35,8 @@ class Server:
         if not first.startswith("listening on "):
             self.process.kill()
             raise AssertionError(f"{name} said {first!r}, {self.process.communicate()[1]!r}")
-        self.port = int(first.rpartition(":")[2])
+        self.address = first.removeprefix("listening on ").rstrip("\n").rpartition(":")[2]
+        self.port = int(self.address) if self.address.isdigit() else None
         self.pid = self._server_pid() if prefix else self.process.pid
 
     def _server_pid(self) -> int:
