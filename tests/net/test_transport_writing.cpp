@@ -537,6 +537,19 @@ TEST_CASE_FIXTURE(NetLoop, "resume_writing: one that throws is reported, and the
   CHECK(reports[0].get("protocol") != "");
 }
 
+// asyncio ends such a connection twice: gh-156512.
+TEST_CASE_FIXTURE(NetLoop, "resume_writing: one that closes gets connection_lost once, and later") {
+  const Link link = narrow_link(1);
+  link.transport->set_write_buffer_limits(0);
+  link.protocol->on_resume = [&] { link.transport->close(); };
+  in_loop([&] { link.transport->write("ab"); });
+  CHECK(kernel.take(link.peer) == "a");
+  run();
+  CHECK(link.protocol->trace == "made pause resume lost() ");
+  CHECK(kernel.take(link.peer) == "b");
+  CHECK(kernel.at_eof(link.peer));
+}
+
 TEST_CASE_FIXTURE(NetLoop, "resume_writing: never comes once the connection has ended") {
   const Link link = narrow_link(1);
   link.transport->set_write_buffer_limits(0);
