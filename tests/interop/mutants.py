@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Plants bugs in a copy of the reader, one at a time; ./dev interop must find each in ten seconds.
 
-The library as it is built serves: only reader_state.cpp is compiled again, and linked before it.
+The library as it is built serves: only the file with the bug is compiled again, and linked before it.
 """
 
 import argparse
@@ -18,36 +18,38 @@ from typing import NamedTuple
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SOURCE = "streams/reader_state.cpp"
+STATE = "streams/reader_state.cpp"
+SEARCH = "streams/reader_search.cpp"
 SECONDS = 10
 
 
 class Mutant(NamedTuple):
     name: str
+    source: str
     inside: str  # The function: what its definition begins with.
     old: str  # One place in it; blanks and line breaks do not count.
     new: str
 
 
 MUTANTS = (
-    Mutant("the limit is off by one", "Verdict ReaderState::found_verdict(",
-           "match.start > limit_", "match.start >= limit_"),
-    Mutant("the limit is off by one where nothing is found", "Verdict ReaderState::look_for(",
-           "amount_ > limit_", "amount_ >= limit_"),
-    Mutant("the transport resumes below the limit only", "void ReaderState::resume_if_low(",
+    Mutant("the limit is off by one", SEARCH, "Verdict ReaderState::look_for(",
+           "match.start > limit", "match.start >= limit"),
+    Mutant("the limit is off by one where nothing is found", SEARCH, "Verdict ReaderState::look_for(",
+           "amount_ > limit", "amount_ >= limit"),
+    Mutant("the transport resumes below the limit only", STATE, "void ReaderState::resume_if_low(",
            "buffer_.size() > limit_", "buffer_.size() >= limit_"),
-    Mutant("a cancelled read stays the waiter", "const Parked::Kind ReaderState::wait_parked",
+    Mutant("a cancelled read stays the waiter", STATE, "const Parked::Kind ReaderState::wait_parked",
            "if (reader.waiter_ == &node) reader.waiter_ = nullptr;", ""),
-    Mutant("the scan offset is lost", "void ReaderState::recall(",
-           "if (memo_.is_set == is_set && memo_.key == key) return;", ""),
-    Mutant("the end is looked at before the overrun", "Verdict ReaderState::look_for(",
-           "if (amount_ > limit_) return", "if (!eof_ && amount_ > limit_) return"),
-    Mutant("readline leaves the newline of what it discards", "void ReaderState::discard_overrun(",
+    Mutant("the scan offset is lost", SEARCH, "Verdict ReaderState::look_for(",
+           "if (memo_.is_set != is_set || memo_.key != key) [[unlikely]]", ""),
+    Mutant("the end is looked at before the overrun", SEARCH, "Verdict ReaderState::look_for(",
+           "if (amount_ > limit) return", "if (!eof_ && amount_ > limit) return"),
+    Mutant("readline leaves the newline of what it discards", STATE, "void ReaderState::discard_overrun(",
            "amount_ + 1", "amount_"),
-    Mutant("readline discards one byte too many", "void ReaderState::discard_overrun(",
+    Mutant("readline discards one byte too many", STATE, "void ReaderState::discard_overrun(",
            "amount_ + 1", "std::min(amount_ + 2, buffer_.size())"),
-    Mutant("two read(-1) share what they collect", "Verdict ReaderState::look_read(",
-           "if (collector_ == nullptr || collector_ == read) collect(read);", "collect(read);"),
+    Mutant("two read(-1) share what they collect", STATE, "Verdict ReaderState::look_read(",
+           "if (collects) collect(read);", "collect(read);"),
 )
 
 
@@ -55,11 +57,12 @@ class DoesNotApply(Exception):
     pass
 
 
-def function_of(text: str, inside: str) -> tuple[int, int]:
+def function_of(text: str, mutant: Mutant) -> tuple[int, int]:
     """Where the definition that begins so lies: up to the brace in the first column."""
+    inside = mutant.inside
     starts = [match.start() for match in re.finditer(re.escape(inside), text)]
     if len(starts) != 1:
-        raise DoesNotApply(f"{inside!r} is {len(starts)} times in {SOURCE}")
+        raise DoesNotApply(f"{inside!r} is {len(starts)} times in {mutant.source}")
     end = text.find("\n}", starts[0])
     if end < 0:
         raise DoesNotApply(f"{inside!r} has no end")
@@ -68,7 +71,7 @@ def function_of(text: str, inside: str) -> tuple[int, int]:
 
 def planted(text: str, mutant: Mutant) -> str:
     """The source with the bug."""
-    start, end = function_of(text, mutant.inside)
+    start, end = function_of(text, mutant)
     tokens = re.findall(r"\w+|[^\w\s]", mutant.old)
     pattern = re.compile(r"(?<!\w)" * tokens[0][0].isalnum() +
                          r"\s*".join(map(re.escape, tokens)) +
@@ -76,7 +79,7 @@ def planted(text: str, mutant: Mutant) -> str:
     found = pattern.findall(text[start:end])
     if len(found) != 1:
         raise DoesNotApply(f"{mutant.name}: {mutant.old!r} is {len(found)} times in "
-                           f"{mutant.inside!r} of {SOURCE}; mutants.py must follow the source")
+                           f"{mutant.inside!r} of {mutant.source}; mutants.py must follow the source")
     body = pattern.sub(lambda _: mutant.new, text[start:end])
     return text[:start] + body + text[end:]
 
@@ -101,10 +104,10 @@ def with_files(command: list[str], source: pathlib.Path, output: pathlib.Path) -
     return changed
 
 
-def build(folder: pathlib.Path, target: str, source: pathlib.Path) -> pathlib.Path:
-    """The program as it is built in `folder`, with `source` for reader_state.cpp."""
+def build(folder: pathlib.Path, target: str, mutant: Mutant, source: pathlib.Path) -> pathlib.Path:
+    """The program as it is built in `folder`, with `source` for the mutant's file."""
     entries = json.loads((folder / "compile_commands.json").read_text(encoding="utf-8"))
-    command = next(entry["command"] for entry in entries if entry["file"].endswith(SOURCE))
+    command = next(entry["command"] for entry in entries if entry["file"].endswith(mutant.source))
     compiled = source.with_suffix(".o")
     run([*with_files(shlex.split(command), source, compiled), "-w"], folder)
 
@@ -121,10 +124,10 @@ def build(folder: pathlib.Path, target: str, source: pathlib.Path) -> pathlib.Pa
 def hunt(mutant: Mutant, build_folder: pathlib.Path, options) -> bool:
     """Whether ./dev interop finds it in time; prints what it found."""
     with tempfile.TemporaryDirectory() as folder:
-        source = pathlib.Path(folder) / "reader_state.cpp"
-        text = (ROOT / SOURCE).read_text(encoding="utf-8")
+        source = pathlib.Path(folder, pathlib.Path(mutant.source).name)
+        text = (ROOT / mutant.source).read_text(encoding="utf-8")
         source.write_text(planted(text, mutant), encoding="utf-8")
-        runner = build(build_folder, "tests/interop_runner", source)
+        runner = build(build_folder, "tests/interop_runner", mutant, source)
         start = time.monotonic()
         done = subprocess.run(
             [sys.executable, str(HERE / "interop.py"), "--runner", str(runner), "--tier", "random",

@@ -15,13 +15,17 @@
 
 #include <weir/net/connect.hpp>
 #include <weir/net/server.hpp>
+#include <weir/net/unix_connect.hpp>
+#include <weir/net/unix_server.hpp>
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/runner.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/streams/open_connection.hpp>
+#include <weir/streams/open_unix_connection.hpp>
 #include <weir/streams/start_server.hpp>
+#include <weir/streams/start_unix_server.hpp>
 
 #include <tests/interop/sockets/side.hpp>
 #include <tests/interop/sockets/sockets.hpp>
@@ -124,41 +128,49 @@ struct Performer {
   std::optional<Server> server;
 };
 
+/// The four ways to serve: unix or TCP, streams or protocols.
+Coro<Server> serve_at(std::shared_ptr<Side> side, Socket listener, bool over_unix) {
+  ClientConnected connected = [side](StreamReader reader, StreamWriter writer) {
+    side->made_streams(std::move(reader), std::move(writer));
+  };
+  detail::ProtocolFactory factory = [side] { return std::make_shared<Spy>(side); };
+  if (over_unix && side->streams) {
+    co_return co_await start_unix_server(std::move(connected), {.sock = &listener});
+  }
+  if (over_unix) co_return co_await create_unix_server(std::move(factory), {.sock = &listener});
+  if (side->streams) co_return co_await start_server(std::move(connected), {.sock = &listener});
+  co_return co_await create_server(std::move(factory), {.sock = &listener});
+}
+
 Coro<std::string> serve(std::shared_ptr<Performer> performer, std::vector<std::string> words) {
   const std::shared_ptr<Side> side = std::make_shared<Side>("server", words);
   performer->side = side;
   Socket listener = bound_socket(words);
   std::string where = where_of(listener, words);
-  if (side->streams) {
-    StartServerOptions options;
-    options.sock = &listener;
-    ClientConnected connected = [side](StreamReader reader, StreamWriter writer) {
-      side->made_streams(std::move(reader), std::move(writer));
-    };
-    performer->server = co_await start_server(std::move(connected), options);
-  } else {
-    ServerOptions options;
-    options.sock = &listener;
-    detail::ProtocolFactory factory = [side] { return std::make_shared<Spy>(side); };
-    performer->server = co_await create_server(std::move(factory), options);
-  }
+  performer->server = co_await serve_at(side, std::move(listener), words.front() == "unix");
   co_return where;
+}
+
+Coro<Streams> open_over(Socket connected, bool over_unix) {
+  if (over_unix) co_return co_await open_unix_connection({.sock = &connected});
+  co_return co_await open_connection({.sock = &connected});
 }
 
 Coro<std::string> connect(std::shared_ptr<Performer> performer, std::vector<std::string> words) {
   const std::shared_ptr<Side> side = std::make_shared<Side>("client", words);
   performer->side = side;
   Socket connected = connected_socket(words);
+  const bool over_unix = words.front() == "unix";
   if (side->streams) {
-    OpenOptions options;
-    options.sock = &connected;
-    Streams streams = co_await open_connection(options);
+    Streams streams = co_await open_over(std::move(connected), over_unix);
     side->made_streams(std::move(streams.reader), std::move(streams.writer));
+    co_return "ok";
+  }
+  detail::ProtocolFactory factory = [side] { return std::make_shared<Spy>(side); };
+  if (over_unix) {
+    co_await create_unix_connection(std::move(factory), {.sock = &connected});
   } else {
-    ConnectOptions options;
-    options.sock = &connected;
-    detail::ProtocolFactory factory = [side] { return std::make_shared<Spy>(side); };
-    co_await create_connection(std::move(factory), options);
+    co_await create_connection(std::move(factory), {.sock = &connected});
   }
   co_return "ok";
 }

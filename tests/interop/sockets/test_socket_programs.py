@@ -131,6 +131,15 @@ class Allowed(unittest.TestCase):
         self.assertIsNone(self.name_of("outcomes", "write TypeError: no", ""))
         self.assertIsNone(self.name_of("outcomes", null, "write ValueError: no"))
 
+    def test_one_warning_for_all_and_no_other_report(self):
+        often = " | ".join(["socket.send() raised exception."] * 3)
+        once = "socket.send() raised exception. Writes to ('h', 1) are dropped: it was closed"
+        self.assertEqual(self.name_of("reports", often, once), "warned-once")
+        self.assertIsNone(self.name_of("reports", often, f"{once} | {once}"))
+        self.assertIsNone(self.name_of("reports", often, ""))
+        self.assertIsNone(self.name_of("reports", f"{often} | Fatal", once))
+        self.assertIsNone(self.name_of("reports", "", once))
+
     def test_writelines_that_hang_from_3_12_on(self):
         program = socket_program.parse("program: p\n c writelines 1 0")[0]
         self.assertTrue(socket_compare.writelines_hangs(program, (3, 12)))
