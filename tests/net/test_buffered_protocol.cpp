@@ -46,7 +46,8 @@ TEST_SUITE_BEGIN("net/buffered_protocol");
 
 // ---- Receiving
 
-// CPython: test_buffered_proto.py test_buffered_proto_create_connection
+// CPython: test_buffered_proto.py test_buffered_proto_create_connection; test_selector_events.py
+// SelectorSocketTransportBufferedProtocolTests.test_ctor, test_read_ready
 TEST_CASE_FIXTURE(Buffered,
                   "BufferedProtocol: the bytes go to its memory, as many as it has room for") {
   kernel.put(peer, "0123456789abcdefgh");
@@ -69,17 +70,18 @@ TEST_CASE_FIXTURE(Buffered, "BufferedProtocol: one buffer and one recv for every
   CHECK(calls.count(Call::recv) == before + 3);
 }
 
+// CPython: test_selector_events.py
+// SelectorSocketTransportBufferedProtocolTests.test_read_ready_tryagain, ..._interrupted
 TEST_CASE_FIXTURE(Buffered,
                   "get_buffer: is asked again when there was nothing to receive after all") {
-  kernel.script(Call::recv, {.error = EAGAIN});
+  SUBCASE("nothing was there") { kernel.script(Call::recv, {.error = EAGAIN}); }
+  SUBCASE("a signal came") { kernel.script(Call::recv, {.error = EINTR}); }
   kernel.put(peer, "late");
   run();
   CHECK(protocol->buffers == 2);
   CHECK(protocol->trace == "made data(late) ");
 }
 
-// CPython: test_selector_events.py
-// SelectorSocketTransportBufferedProtocolTests.test_proto_type_switch
 TEST_CASE_FIXTURE(Buffered,
                   "get_buffer: what pauses, closes or hands over there receives nothing") {
   SUBCASE("pause_reading") {
@@ -110,7 +112,8 @@ TEST_CASE_FIXTURE(Buffered,
 
 // ---- The end
 
-// CPython: test_selector_events.py SelectorSocketTransportBufferedProtocolTests.test_read_eof
+// CPython: test_selector_events.py
+// SelectorSocketTransportBufferedProtocolTests.test_read_ready_eof, ..._keep_open
 TEST_CASE_FIXTURE(Buffered,
                   "BufferedProtocol: the end of the stream closes, unless it is kept open") {
   SUBCASE("closed") {
@@ -239,10 +242,24 @@ TEST_CASE_FIXTURE(Buffered, "BufferedProtocol: a KeyboardInterrupt goes through"
   CHECK_FALSE(transport->is_closing());
 }
 
+// CPython: test_selector_events.py
+// SelectorSocketTransportBufferedProtocolTests.test_read_ready_conn_reset
 TEST_CASE_FIXTURE(Buffered, "BufferedProtocol: a reset ends the connection with its error") {
   kernel.reset(peer);
   run();
   CHECK(protocol->trace == "made lost([Errno 104] Connection reset by peer) ");
+}
+
+// CPython: test_selector_events.py SelectorSocketTransportBufferedProtocolTests.test_read_ready_err
+TEST_CASE_FIXTURE(Buffered, "BufferedProtocol: any other error of recv is fatal as well") {
+  loop.set_debug(true);
+  kernel.script(Call::recv, {.error = ETIMEDOUT});
+  kernel.put(peer, "data");
+  run();
+  CHECK(protocol->trace == "made lost([Errno 110] Connection timed out) ");
+  REQUIRE(logged.size() == 1);
+  CHECK(logged[0].ends_with(
+      ": Fatal read error on socket transport (TimeoutError: [Errno 110] Connection timed out)"));
 }
 
 // ---- Switching

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -169,7 +170,13 @@ TEST_SUITE("reactor/task/as_completed") {
   TEST_CASE("iteration: a future that is given twice is handed out once") {
     TestLoop test;
     const Future<int> a(test.loop);
-    CHECK(as_completed(std::vector{a, a}).size() == 1);
+    const Future<int> b(test.loop);
+    AsCompleted results = as_completed(std::vector{a, a, b});
+    CHECK(results.size() == 2);
+    a.set_result(1);
+    b.set_result(2);
+    CHECK(test.loop.run_until_complete(*results.begin()) == 1);
+    CHECK(test.loop.run_until_complete(*results.begin()) == 2);
   }
 
   TEST_CASE("iteration: an exception comes out of the awaitable") {
@@ -178,6 +185,20 @@ TEST_SUITE("reactor/task/as_completed") {
     AsCompleted results = as_completed(std::vector{a});
     a.set_exception(std::out_of_range("far"));
     CHECK_THROWS_WITH_AS(test.loop.run_until_complete(*results.begin()), "far", std::out_of_range);
+  }
+
+  // CPython: test_tasks.py test_as_completed_coroutine_use_running_loop
+  TEST_CASE("as_completed: coroutines become tasks of the running loop") {
+    TestLoop test;
+    const auto loop_of_next = []() -> Coro<weir::EventLoop*> {
+      std::vector<Coro<std::string>> coros;
+      coros.push_back(says("a", 0s));
+      AsCompleted results = as_completed(std::move(coros));
+      const std::optional<Task<std::string>> task = co_await results.next();
+      CHECK(task->result() == "a");
+      co_return &task->get_loop();
+    };
+    CHECK(test.loop.run_until_complete(loop_of_next()) == &test.loop);
   }
 
   // CPython: test_tasks.py test_as_completed_coroutine_without_loop

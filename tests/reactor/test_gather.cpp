@@ -50,7 +50,7 @@ auto gathering(F make) -> Coro<weir::detail::AwaitResult<decltype(make())>> {
 }  // namespace
 
 TEST_SUITE("reactor/task/gather") {
-  // CPython: test_tasks.py FutureGatherTests test_success
+  // CPython: test_tasks.py GatherTestsBase test_success
   TEST_CASE("gather: results stand in the order of the arguments, not of their ends") {
     TestLoop test;
     const Future<int> a(test.loop);
@@ -71,6 +71,7 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(result == std::tuple(1, std::string("x"), std::monostate()));
   }
 
+  // CPython: test_tasks.py GatherTestsBase test_success
   TEST_CASE("gather: a range makes a vector, and its coroutines run side by side") {
     TestLoop test;
     const auto all = [] {
@@ -109,7 +110,7 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(test.loop.run_until_complete(takes(owns)) == 7);
   }
 
-  // CPython: test_tasks.py FutureGatherTests test_constructor_empty_sequence
+  // CPython: test_tasks.py FutureGatherTests test_constructor_empty_sequence_use_running_loop
   TEST_CASE("gather: of nothing is done at once") {
     TestLoop test;
     const auto empty = []() -> Coro<bool> {
@@ -120,6 +121,44 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(test.loop.run_until_complete(empty()));
   }
 
+  // CPython: test_tasks.py CoroutineGatherTests test_constructor_use_running_loop,
+  // FutureGatherTests test_constructor_empty_sequence_use_running_loop
+  TEST_CASE("gather: of coroutines, or of nothing, belongs to the running loop") {
+    TestLoop test;
+    const auto none = [](bool* ours) -> Coro<> {
+      *ours = &gather().get_loop() == &weir::get_running_loop();
+      co_return;
+    };
+    const auto both = [](bool* ours) -> Coro<> {
+      const auto outer = gather(gives(1), gives(2));
+      *ours = &outer.get_loop() == &weir::get_running_loop();
+      const std::tuple<int, int> result = co_await outer;
+      CHECK(result == std::tuple(1, 2));
+    };
+    bool ours = false;
+    SUBCASE("nothing") { test.loop.run_until_complete(none(&ours)); }
+    SUBCASE("coroutines") { test.loop.run_until_complete(both(&ours)); }
+    CHECK(ours);
+  }
+
+  // CPython: test_tasks.py FutureGatherTests test_constructor_homogenous_futures
+  TEST_CASE("gather: of futures belongs to their loop, whether it runs or not") {
+    TestLoop test;
+    const std::vector<Future<int>> children{Future<int>(test.loop), Future<int>(test.loop)};
+    const auto outer = gather(children);
+    CHECK(&outer.get_loop() == &test.loop);
+    test.settle();
+    CHECK_FALSE(outer.done());
+  }
+
+  // CPython: test_tasks.py FutureGatherTests test_constructor_empty_sequence_without_loop
+  TEST_CASE("gather: of nothing needs a running loop") {
+    CHECK_THROWS_WITH_AS(static_cast<void>(gather()), "no running event loop", weir::RuntimeError);
+    CHECK_THROWS_WITH_AS(static_cast<void>(gather(std::vector<Coro<int>>())),
+                         "no running event loop", weir::RuntimeError);
+  }
+
+  // CPython: test_tasks.py CoroutineGatherTests test_constructor_without_loop
   TEST_CASE("gather: coroutines need a running loop") {
     TestLoop test;
     CHECK_THROWS_WITH_AS(static_cast<void>(gather(gives(1))), "no running event loop",
@@ -173,7 +212,7 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(task.done());
   }
 
-  // CPython: test_tasks.py FutureGatherTests test_one_exception
+  // CPython: test_tasks.py GatherTestsBase test_one_exception
   TEST_CASE("error: the first is thrown at once, and the others go on") {
     TestLoop test;
     std::vector<Future<int>> futures;
@@ -235,7 +274,24 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(reports[0].message == "Future exception was never retrieved");
   }
 
-  // CPython: test_tasks.py FutureGatherTests test_return_exceptions
+  // CPython: test_tasks.py GatherTestsBase test_result_exception_success
+  TEST_CASE("return_exceptions: when none fails, all results are there, in order") {
+    TestLoop test;
+    const Future<int> a(test.loop);
+    const Future<int> b(test.loop);
+    const auto outer = gather(weir::return_exceptions, a, b);
+    b.set_result(2);
+    test.settle();
+    CHECK_FALSE(outer.done());
+    a.set_result(1);
+    test.pass();
+    const auto& [first, second] = outer.result();
+    CHECK(first.value() == 1);
+    CHECK(second.value() == 2);
+  }
+
+  // CPython: test_tasks.py GatherTestsBase test_return_exceptions, FutureGatherTests
+  // test_result_exception_one_cancellation
   TEST_CASE("return_exceptions: every outcome is part of the result") {
     TestLoop test;
     const Future<int> a(test.loop);
@@ -282,7 +338,6 @@ TEST_SUITE("reactor/task/gather") {
     test.settle();
   }
 
-  // CPython: test_tasks.py test_cancel_gather_1
   TEST_CASE("cancel: cancels the children, and ends with a CancelledError that is an exception") {
     TestLoop test;
     const Future<int> a(test.loop);
@@ -309,6 +364,35 @@ TEST_SUITE("reactor/task/gather") {
   }
 
   // CPython: test_tasks.py test_cancel_gather_2
+  TEST_CASE("cancel: of a task whose gather returns exceptions ends it, with the message") {
+    TestLoop test;
+    const auto gathers = []() -> Coro<> {
+      for (;;) {
+        const auto one = co_await gather(weir::return_exceptions, gives(1, 1s));
+        static_cast<void>(one);
+      }
+    };
+    const Task<> task = test.loop.create_task(gathers());
+    test.settle();
+    test.advance(1s);
+    CHECK(task.cancel("enough"));
+    test.settle();
+    CHECK(task.cancelled());
+    CHECK(cancel_message_of([&] { task.result(); }) == "enough");
+  }
+
+  // CPython: test_tasks.py test_cancel_gather_1
+  TEST_CASE("cancel: when all children are done it is refused, and the results stay") {
+    TestLoop test;
+    const Future<int> a(test.loop);
+    const auto outer = gather(a);
+    a.set_result(42);
+    CHECK_FALSE(outer.done());
+    CHECK_FALSE(outer.cancel());
+    test.pass();
+    CHECK(outer.result() == std::tuple(42));
+  }
+
   TEST_CASE("cancel: a child that swallows it does not save the gather") {
     TestLoop test;
     const auto swallows = []() -> Coro<int> {

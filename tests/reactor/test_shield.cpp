@@ -111,13 +111,14 @@ TEST_SUITE("reactor/task/shield") {
     TestLoop test;
     const Future<int> a(test.loop);
     const Future<int> b(test.loop);
-    const auto outer = shield(weir::gather(a, b));
+    const auto both = weir::gather(a, b);
+    const auto outer = shield(both);
     CHECK(outer.cancel());
     CHECK(outer.cancelled());
     a.set_result(1);
     b.set_result(2);
     test.settle();
-    CHECK(a.result() + b.result() == 3);
+    CHECK(both.result() == std::tuple(1, 2));
   }
 
   // CPython: test_tasks.py test_gather_shield
@@ -131,6 +132,18 @@ TEST_SUITE("reactor/task/shield") {
     CHECK_THROWS_AS(outer.result(), weir::CancelledError);
     CHECK_FALSE(a.done());
     CHECK_FALSE(b.done());
+  }
+
+  // CPython: test_tasks.py test_shield_coroutine_use_running_loop
+  TEST_CASE("shield: a coroutine becomes a task of the running loop") {
+    TestLoop test;
+    const auto gives = []() -> Coro<int> { co_return 42; };
+    const auto shields = [](Coro<int> work) -> Coro<Future<int>> {
+      co_return shield(std::move(work));
+    };
+    const Future<int> outer = test.loop.run_until_complete(shields(gives()));
+    CHECK(&outer.get_loop() == &test.loop);
+    CHECK(test.loop.run_until_complete(outer) == 42);
   }
 
   // CPython: test_tasks.py test_shield_coroutine_without_loop

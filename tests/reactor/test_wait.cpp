@@ -9,6 +9,7 @@
 
 #include <weir/reactor/sim/fake_kernel.hpp>
 #include <weir/reactor/task/future.hpp>
+#include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task.hpp>
 #include <weir/reactor/task/wait.hpp>
 
@@ -57,7 +58,7 @@ struct Three {
 }  // namespace
 
 TEST_SUITE("reactor/task/wait") {
-  // CPython: test_tasks.py test_wait
+  // CPython: test_tasks.py test_wait, test_wait_with_exception
   TEST_CASE("wait: for all of them, whatever they come to") {
     TestLoop test;
     const Three it(test);
@@ -69,6 +70,20 @@ TEST_SUITE("reactor/task/wait") {
     test.settle();
     CHECK(it.sorted() == "012|");
     CHECK_THROWS_AS(it.futures[2].result(), std::out_of_range);
+  }
+
+  // CPython: test_tasks.py test_wait, test_wait_with_exception
+  TEST_CASE("wait: for what has ended before, it takes no time") {
+    TestLoop test;
+    const Three it(test);
+    it.futures[0].set_result(0);
+    it.futures[1].set_exception(std::out_of_range("far"));
+    it.futures[2].cancel();
+    test.settle();
+    const auto again = test.loop.create_task(weir::wait(it.futures));
+    test.settle();
+    CHECK(again.result().done == it.futures);
+    CHECK(it.futures[1].exception() != nullptr);
   }
 
   TEST_CASE("wait: the task goes on two passes after the last one's end") {
@@ -103,6 +118,19 @@ TEST_SUITE("reactor/task/wait") {
   }
 
   // CPython: test_tasks.py test_wait_first_exception
+  TEST_CASE("first_exception: one that has failed before is enough") {
+    TestLoop test;
+    const Future<int> failed(test.loop);
+    const Future<int> goes_on(test.loop);
+    failed.set_exception(std::out_of_range("far"));
+    const auto task = test.loop.create_task(
+        weir::wait(Futures{goes_on, failed}, {.return_when = ReturnWhen::first_exception}));
+    test.settle();
+    CHECK(task.result().done == Futures{failed});
+    CHECK(task.result().pending == Futures{goes_on});
+    CHECK(failed.exception() != nullptr);
+  }
+
   TEST_CASE("first_exception: one failure is enough, a cancellation is none") {
     TestLoop test;
     const Three it(test, {.return_when = ReturnWhen::first_exception});
@@ -126,7 +154,6 @@ TEST_SUITE("reactor/task/wait") {
     CHECK_FALSE(it.futures[0].done());
   }
 
-  // CPython: test_tasks.py test_wait_with_exception
   TEST_CASE("first_exception: without one it waits for all") {
     TestLoop test;
     const Three it(test, {.return_when = ReturnWhen::first_exception});
@@ -156,6 +183,21 @@ TEST_SUITE("reactor/task/wait") {
   }
 
   // CPython: test_tasks.py test_wait_concurrent_complete
+  TEST_CASE("timeout: what ends at that very time is done, what ends later is pending") {
+    TestLoop test;
+    const auto sleeps = [](weir::Delay delay) -> Coro<> { co_await weir::sleep(delay); };
+    const std::vector<Task<>> tasks{test.loop.create_task(sleeps(1s)),
+                                    test.loop.create_task(sleeps(2s))};
+    test.settle();
+    const auto task = test.loop.create_task(weir::wait(tasks, {.timeout = 1s}));
+    test.settle();
+    test.advance(1s);
+    CHECK(task.result().done == std::vector{tasks[0]});
+    CHECK(task.result().pending == std::vector{tasks[1]});
+    test.advance(1s);
+    CHECK(tasks[1].done());
+  }
+
   TEST_CASE("timeout: in the pass of the last end, everything is done") {
     TestLoop test;
     const Three it(test, {.timeout = 1s});

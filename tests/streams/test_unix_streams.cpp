@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <string>
+#include <utility>
 
 #include <weir/net/socket.hpp>
 #include <weir/reactor/error.hpp>
@@ -22,6 +23,7 @@ using weir::start_unix_server;
 using weir::StreamReader;
 using weir::Streams;
 using weir::StreamWriter;
+using weir::Task;
 using weir::test::StreamLoop;
 using weir::test::unused;
 
@@ -54,6 +56,35 @@ TEST_SUITE("streams/unix") {
     CHECK(loop.run_until_complete(ask("world\n")) == "hello world\n");
     server.close();
     CHECK_FALSE(kernel.has_file(path));
+  }
+
+  // CPython: test_streams.py test_start_unix_server
+  TEST_CASE_FIXTURE(StreamLoop, "start_unix_server: a plain callback may start the conversation") {
+    const auto starts = [this](StreamReader reader, StreamWriter writer) {
+      loop.create_task(greet(std::move(reader), std::move(writer)));
+    };
+    const Server server = loop.run_until_complete(start_unix_server(starts, path));
+    CHECK(loop.run_until_complete(ask("world\n")) == "hello world\n");
+    server.close();
+  }
+
+  // CPython: test_server.py test_start_unix_server_1
+  TEST_CASE_FIXTURE(
+      StreamLoop, "start_unix_server: not started, it serves from start_serving until cancelled") {
+    const Server server =
+        loop.run_until_complete(start_unix_server(greet, path, {.start_serving = false}));
+    CHECK_FALSE(server.is_serving());
+    loop.run_until_complete(server.start_serving());
+    CHECK(server.is_serving());
+    const Task<> serving = loop.create_task(server.serve_forever());
+    CHECK(loop.run_until_complete(ask("world\n")) == "hello world\n");
+    serving.cancel();
+    turn();
+    CHECK(serving.cancelled());
+    CHECK_FALSE(server.is_serving());
+    CHECK(server.sockets().empty());
+    CHECK_THROWS_WITH_AS(loop.run_until_complete(server.serve_forever()),
+                         "server <Server sockets=()> is closed", weir::RuntimeError);
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "open_unix_connection: hands its limit to the reader") {
