@@ -83,6 +83,25 @@ def cases(path: pathlib.Path) -> set[str]:
             for literals in CASE.findall(text)}
 
 
+# ---- weir's names
+
+
+def header_words(line: str = r".+") -> set[str]:
+    """The words of the headers' lines that look like `line`, without comments and texts."""
+    words = set()
+    for folder in ("reactor", "net", "streams"):
+        for path in (ROOT / folder).rglob("*.hpp"):
+            code = re.sub(r'//.*|"[^"\n]*"', "", path.read_text(encoding="utf-8"))
+            for found in re.findall(rf"^{line}$", code, re.MULTILINE):
+                words |= set(re.findall(r"\w+", found))
+    return words
+
+
+def declared() -> set[str]:
+    """What the headers declare outside of classes: clang-format puts that in the first column."""
+    return header_words(r"[\w\[].*")
+
+
 # ---- asyncio's names
 
 
@@ -126,25 +145,27 @@ def roots(name: str) -> set[str]:
     return {f"{base.__name__}.{member}" for base in cls.__mro__}
 
 
-def table_names() -> list[str]:
-    """The names of the first columns, each with its owner."""
-    found = []
-    for cells in rows("## Names"):
-        owner = ""
-        for code in CODE.findall(cells[0]):
-            name = NAME.fullmatch(code)
-            if not name:
-                continue  # A piece of Python, such as `async for line in reader`.
-            first, member = name.groups()
-            if member:
-                owner = first
-                found.append(f"{first}.{member}")
-            elif first[0].isupper() and not first.isupper():
-                owner = first
-                found.append(first)
-            else:
-                found.append(f"{owner}.{first}" if owner else first)
+def names_of(cell: str) -> list[str]:
+    """The names of a first column, each with its owner."""
+    found, owner = [], ""
+    for code in CODE.findall(cell):
+        name = NAME.fullmatch(code)
+        if not name:
+            continue  # A piece of Python, such as `async for line in reader`.
+        first, member = name.groups()
+        if member:
+            owner = first
+            found.append(f"{first}.{member}")
+        elif first[0].isupper() and not first.isupper():
+            owner = first
+            found.append(first)
+        else:
+            found.append(f"{owner}.{first}" if owner else first)
     return found
+
+
+def table_names() -> list[str]:
+    return [name for cells in rows("## Names") for name in names_of(cells[0])]
 
 
 def main() -> None:
