@@ -28,6 +28,7 @@ std::vector<AddressInfo> interleaved(const std::vector<AddressInfo>& addresses, 
     known != families.end() ? known->push_back(info) : families.push_back({info});
   }
   std::vector<AddressInfo> ordered;
+  ordered.reserve(addresses.size());
   const std::size_t in_front =
       std::min(static_cast<std::size_t>(first_count - 1), families.front().size());
   for (std::size_t i = 0; i < in_front; ++i) ordered.push_back(families.front()[i]);

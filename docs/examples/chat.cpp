@@ -41,7 +41,7 @@ class Chat {
     const Presence presence(*this, member);
     tell(member, "you are " + member.name + ", in the lobby");
     try {
-      while (co_await next_command(reader, member)) {
+      while (co_await next_command(reader, &member)) {
         co_await writer.drain();  // Who does not read is not listened to either.
       }
     } catch (const weir::ConnectionError&) {
@@ -67,14 +67,14 @@ class Chat {
   };
 
   /// Reads a line and does what it says; false when the client has gone.
-  weir::Coro<bool> next_command(weir::StreamReader reader, Member& member) {
+  weir::Coro<bool> next_command(weir::StreamReader reader, Member* member) {
     try {
       std::string_view line = co_await reader.readline_view();
       if (!line.ends_with('\n')) co_return false;  // The end, perhaps in the middle of a line.
       line.remove_suffix(line.ends_with("\r\n") ? 2 : 1);
-      co_return obey(member, line);
+      co_return obey(*member, line);
     } catch (const weir::ValueError&) {
-      tell(member, "a line has at most " + std::to_string(line_bytes) + " bytes");
+      tell(*member, "a line has at most " + std::to_string(line_bytes) + " bytes");
     }
     co_return true;
   }

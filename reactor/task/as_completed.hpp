@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/error.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/completions.hpp>
@@ -45,13 +46,18 @@ class AsCompleted {
 
   /// Walks over as many awaitables as there are futures. Each gives the result of the next one that
   /// ends, or throws what that one threw, or TimeoutError.
+  ///
+  /// Errors    RuntimeError "every result was handed out": next() has had them.
   class iterator {
    public:
     using value_type = Coro<Value>;
     using difference_type = std::ptrdiff_t;
     iterator() = default;
     iterator(const AsCompleted* all, std::size_t at) noexcept : all_(all), at_(at) {}
-    Coro<Value> operator*() const { return value_of(all_->state_); }
+    Coro<Value> operator*() const {
+      if (!all_->state_->completions.claim()) throw RuntimeError("every result was handed out");
+      return value_of(all_->state_);
+    }
     iterator& operator++() noexcept {
       ++at_;
       return *this;

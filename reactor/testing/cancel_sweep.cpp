@@ -53,9 +53,9 @@ std::string sweep_points(const CancelRun& run_once,
     SweepRun run;
     const CancelOutcome outcome = run_once(run, point);
     const std::string wrong = what_is_wrong(run, outcome, check, options);
-    const std::string where = outcome.reached ? "cancelled at await point " + std::to_string(point)
-                                              : std::string("not cancelled");
-    if (!wrong.empty()) return where + ": " + wrong;
+    std::string where = outcome.reached ? "cancelled at await point " + std::to_string(point)
+                                        : std::string("not cancelled");
+    if (!wrong.empty()) return where.append(": ").append(wrong);
     if (!outcome.reached) return {};
   }
   return "more than " + std::to_string(options.max_points) + " await points";

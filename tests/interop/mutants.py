@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Plants bugs in a copy of the reader, one at a time; ./dev interop must find each in ten seconds.
 
-The library as it is built serves: only the file with the bug is compiled again, and linked before it.
+The library as it is built serves: only the file with the bug is compiled again, and linked before
+it.
 """
 
 import argparse
@@ -34,18 +35,19 @@ class Mutant(NamedTuple):
 MUTANTS = (
     Mutant("the limit is off by one", SEARCH, "Verdict ReaderState::look_for(",
            "match.start > limit", "match.start >= limit"),
-    Mutant("the limit is off by one where nothing is found", SEARCH, "Verdict ReaderState::look_for(",
-           "amount_ > limit", "amount_ >= limit"),
+    Mutant("the limit is off by one where nothing is found", SEARCH,
+           "Verdict ReaderState::look_for(", "amount_ > limit", "amount_ >= limit"),
     Mutant("the transport resumes below the limit only", STATE, "void ReaderState::resume_if_low(",
            "buffer_.size() > limit_", "buffer_.size() >= limit_"),
-    Mutant("a cancelled read stays the waiter", STATE, "const Parked::Kind ReaderState::wait_parked",
+    Mutant("a cancelled read stays the waiter", STATE,
+           "const Parked::Kind ReaderState::wait_parked",
            "if (reader.waiter_ == &node) reader.waiter_ = nullptr;", ""),
     Mutant("the scan offset is lost", SEARCH, "Verdict ReaderState::look_for(",
            "if (memo_.is_set != is_set || memo_.key != key) [[unlikely]]", ""),
     Mutant("the end is looked at before the overrun", SEARCH, "Verdict ReaderState::look_for(",
            "if (amount_ > limit) return", "if (!eof_ && amount_ > limit) return"),
-    Mutant("readline leaves the newline of what it discards", STATE, "void ReaderState::discard_overrun(",
-           "amount_ + 1", "amount_"),
+    Mutant("readline leaves the newline of what it discards", STATE,
+           "void ReaderState::discard_overrun(", "amount_ + 1", "amount_"),
     Mutant("readline discards one byte too many", STATE, "void ReaderState::discard_overrun(",
            "amount_ + 1", "std::min(amount_ + 2, buffer_.size())"),
     Mutant("two read(-1) share what they collect", STATE, "Verdict ReaderState::look_read(",
@@ -104,7 +106,8 @@ def with_files(command: list[str], source: pathlib.Path, output: pathlib.Path) -
     return changed
 
 
-def build(folder: pathlib.Path, target: str, mutant: Mutant, source: pathlib.Path) -> pathlib.Path:
+def build(folder: pathlib.Path, target: str, mutant: Mutant,
+          source: pathlib.Path) -> pathlib.Path:
     """The program as it is built in `folder`, with `source` for the mutant's file."""
     entries = json.loads((folder / "compile_commands.json").read_text(encoding="utf-8"))
     command = next(entry["command"] for entry in entries if entry["file"].endswith(mutant.source))

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/reactor/error.hpp>
 #include <weir/reactor/sim/fake_kernel.hpp>
 #include <weir/reactor/task/as_completed.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
@@ -177,6 +178,19 @@ TEST_SUITE("reactor/task/as_completed") {
     b.set_result(2);
     CHECK(test.loop.run_until_complete(*results.begin()) == 1);
     CHECK(test.loop.run_until_complete(*results.begin()) == 2);
+  }
+
+  TEST_CASE("iteration: what next() has handed out is not handed out again") {
+    TestLoop test;
+    const Future<int> a(test.loop);
+    const Future<int> b(test.loop);
+    AsCompleted results = as_completed(std::vector{a, b});
+    a.set_result(1);
+    b.set_result(2);
+    CHECK(test.loop.run_until_complete(*results.begin()) == 1);
+    CHECK(test.loop.run_until_complete(results.next())->result() == 2);
+    CHECK_FALSE(test.loop.run_until_complete(results.next()));
+    CHECK_THROWS_WITH_AS(*results.begin(), "every result was handed out", weir::RuntimeError);
   }
 
   TEST_CASE("iteration: an exception comes out of the awaitable") {

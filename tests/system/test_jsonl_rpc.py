@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""docs/examples/jsonl_rpc against asyncio of CPython: each as server and as client, TCP and unix."""
+"""docs/examples/jsonl_rpc and asyncio of CPython: each as server and as client, TCP and unix."""
 
 import asyncio
 import contextlib
@@ -107,7 +107,8 @@ class WeirServes(unittest.TestCase):
         long = line_of(echo_request(1, 10 * MIB))
         for replies in self.ask([long, line_of(echo_request(2, 3))]):
             complaint = f"a line of {len(long)} bytes, but at most {DEFAULT_LIMIT} are taken"
-            self.assertEqual(replies, [{"id": None, "error": complaint}, {"id": 2, "result": "xxx"}])
+            self.assertEqual(replies[0], {"id": None, "error": complaint})
+            self.assertEqual(replies[1:], [{"id": 2, "result": "xxx"}])
 
     def test_an_end_inside_a_line_that_is_too_long_closes_quietly(self):
         for replies in self.ask([line_of(echo_request(1, MIB))[:-1]]):
@@ -162,7 +163,8 @@ class WeirCalls(unittest.TestCase):
         complaint = f"a line of {size} bytes, but at most {DEFAULT_LIMIT} are taken"
         requests = [line_of(echo_request(1, 10 * MIB)), line_of(echo_request(2, 3))]
         for replies in self.call(requests):
-            self.assertEqual(replies, [{"id": None, "error": complaint}, {"id": 2, "result": "xxx"}])
+            self.assertEqual(replies[0], {"id": None, "error": complaint})
+            self.assertEqual(replies[1:], [{"id": 2, "result": "xxx"}])
 
     def test_both_ends_with_much_to_say_do_not_wait_for_each_other(self):
         requests = [line_of(echo_request(number, MIB)) for number in range(24)]
