@@ -37,22 +37,21 @@ static_assert(
 /// Shape     const std::int64_t sent = co_await sendfile(transport, fd);
 ///           With a StreamWriter: drain() is not needed, sendfile(writer.transport(), fd) waits.
 /// Units     offset and count in bytes. The position of `fd` is neither used nor moved.
-/// Errors    RuntimeError "Transport is closing", "sendfile is not supported for transport …",
-///           "unable to sendfile; sendfile is in progress", "Cannot call sendfile() after
-///           write_eof()". ValueError "count must be a positive integer (got 0)", "offset must be a
-///           non-negative integer (got -1)". These are thrown by the call, the rest when awaited.
-///           SendfileNotAvailableError "os.sendfile call failed"  only without the fallback.
-///           ConnectionError "Connection is closed by peer"  it was closed meanwhile; what ended
-///           it, if that was an error. OSError  the file cannot be read. CancelledError  a part may
-///           have been sent.
-/// Threads   In a task. Until it ends nothing is received, and write(), writelines() and
-/// write_eof()
-///           throw RuntimeError "unable to write; sendfile is in progress".
-/// Lifetime  `fd` stays yours, and must stay open until this has ended. Cancelled in the fallback,
-/// a
-///           thread may still be reading a block of it.
-/// Cost      A system call or three for each time that the socket has room; no copy. The fallback:
-///           a job for a thread and a copy for every 64 KiB.
+/// Errors    Thrown by the call: RuntimeError "Transport is closing", "sendfile is not supported
+/// for
+///           transport …"; ValueError "count must be a positive integer (got 0)", "offset must be a
+///           non-negative integer (got -1)".
+///           Thrown when awaited: RuntimeError "unable to sendfile; sendfile is in progress",
+///           "Cannot call sendfile() after write_eof()". SendfileNotAvailableError "os.sendfile
+///           call failed"  only without the fallback. ConnectionError "Connection is closed by
+///           peer"  it was closed meanwhile; if an error has ended it, that one. OSError  the file
+///           cannot be read. CancelledError  a part may have been sent.
+/// Threads   In a task. Until it ends nothing is received, and what writes throws RuntimeError
+///           "unable to write; sendfile is in progress".
+/// Lifetime  `fd` stays yours, and must stay open until this has ended. After a cancellation in the
+///           fallback, a thread may still be reading a block of it.
+/// Cost      A few system calls for each time that the socket has room; no copy. The fallback: a
+///           job for a thread and a copy for every 64 KiB.
 /// Source    CPython base_events.py sendfile, unix_events.py _sock_sendfile_native_impl.
 Coro<std::int64_t> sendfile(std::shared_ptr<Transport> transport, int fd,
                             const SendfileOptions& options = {});

@@ -261,7 +261,7 @@ void SocketTransport::write_ready() {
 
 void SocketTransport::finish_flush() {
   if (state_ == State::flushing) return end(nullptr);
-  if (write_side_ == WriteSide::lent) return end_wait(nullptr);
+  if (write_side_ == WriteSide::lent) return end_wait();
   if (state_ != State::open || write_side_ != WriteSide::eof_asked) return;
   try {
     send_eof();
@@ -335,7 +335,7 @@ void SocketTransport::end(const std::exception_ptr& error) {
   buffer_.clear();
   DrainHook::unlink();
   blocked_ = false;
-  end_wait(error);
+  end_wait();
   loop_.io().set_reader(socket_->fd(), nullptr);
   loop_.io().set_writer(socket_->fd(), nullptr);
   loop_.call_soon([self = self_, error] { self->lose(error); });

@@ -85,7 +85,7 @@ class SocketTransport final : public Transport,
 
   /// Lends the sending side: until it is given back, all writes are refused.
   ///
-  /// Errors    RuntimeError  it is lent already, or has ended.
+  /// Errors    RuntimeError  it is lent already, or write_eof() was called.
   void begin_sendfile();
   void end_sendfile() noexcept;
   /// Everything written has been taken by the kernel. Fails when the connection ends.
@@ -129,7 +129,8 @@ class SocketTransport final : public Transport,
   void event_drained();
   bool send_gathered();
   void finish_flush();
-  void end_wait(const std::exception_ptr& error);
+  void end_wait();
+  std::exception_ptr why_closed() const;
   void send_eof();
   void wait_until_writable();
   void after_enqueue();

@@ -8,13 +8,6 @@
 // The sending side while a sendfile() has it. socket_transport.cpp has the rest.
 
 namespace weir::detail {
-namespace {
-
-std::exception_ptr connection_is_closed() {
-  return std::make_exception_ptr(ConnectionError("Connection is closed by peer"));
-}
-
-}  // namespace
 
 void SocketTransport::begin_sendfile() {
   switch (write_side_) {
@@ -37,7 +30,7 @@ Future<> SocketTransport::drained() {
   if (state_ == State::open) send_gathered();  // May end the connection.
   waiter_ = loop_.create_future<void>();
   const Future<> waiter = *waiter_;
-  if (buffer_.empty() && !blocked_) end_wait(nullptr);  // That is so, too, when it has ended.
+  if (buffer_.empty() && !blocked_) end_wait();  // That is so, too, when it has ended.
   return waiter;
 }
 
@@ -47,21 +40,27 @@ Future<> SocketTransport::writable() {
 }
 
 /// Whoever waits may go on, or hears how the connection ended.
-void SocketTransport::end_wait(const std::exception_ptr& error) {
+void SocketTransport::end_wait() {
   if (!waiter_) return;
   const Future<> waiter = *std::exchange(waiter_, std::nullopt);
   if (waiter.done()) return;  // Cancelled.
   if (state_ == State::open) return waiter.set_result();
-  waiter.set_exception(error ? error : connection_is_closed());
+  waiter.set_exception(why_closed());
+}
+
+/// What ended the connection; a close() or an abort() is no error, and has a text of its own.
+std::exception_ptr SocketTransport::why_closed() const {
+  if (lost_error_) return lost_error_;
+  return std::make_exception_ptr(ConnectionError("Connection is closed by peer"));
 }
 
 IoResult SocketTransport::send_from(int file, std::int64_t offset, std::size_t bytes) {
-  if (state_ != State::open) std::rethrow_exception(connection_is_closed());
+  if (state_ != State::open) std::rethrow_exception(why_closed());
   return loop_.kernel().sendfile(socket_->fd(), file, offset, bytes);
 }
 
 void SocketTransport::send_block(std::string_view block) {
-  if (state_ != State::open) std::rethrow_exception(connection_is_closed());
+  if (state_ != State::open) std::rethrow_exception(why_closed());
   send_now(std::span(&block, 1));
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -209,6 +210,32 @@ TEST_CASE_FIXTURE(WithFile, "sendfile: a peer that goes away meanwhile is an err
   kernel.reset(link.peer);
   run();
   CHECK_THROWS_AS(task.result(), ConnectionError);
+}
+
+TEST_CASE_FIXTURE(WithFile, "sendfile: an error that ended the connection is what it throws") {
+  const Link link = this->link();
+  std::optional<Sending> task;
+  const auto start = [&] { task = loop.create_task(sendfile(link.transport, file)); };
+  SUBCASE("before it began") {
+    start();
+    kernel.script(Call::send, {.error = EPIPE});
+    link.transport->write(std::string(100'000, 'x'));
+  }
+  SUBCASE("of what was written before") {
+    in_loop([&] {
+      kernel.script(Call::send, {.error = EPIPE});
+      link.transport->write("gathered");
+      start();
+    });
+  }
+  SUBCASE("of a block of the fallback") {
+    kernel.script(Call::sendfile, {.error = EINVAL});
+    kernel.script(Call::send, {.error = EPIPE});
+    start();
+  }
+  run();
+  CHECK(link.protocol->lost());
+  CHECK(outcome_of(*task) == "BrokenPipeError: [Errno 32] Broken pipe");
 }
 
 TEST_CASE_FIXTURE(WithFile, "sendfile: close and abort meanwhile end it with ConnectionError") {
