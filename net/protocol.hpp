@@ -89,11 +89,11 @@ class Protocol : public BaseProtocol {
 class BufferedProtocol : public BaseProtocol {
  public:
   /// Where the next bytes go. A get_buffer that pauses reading, closes the transport or hands it to
-  /// another protocol receives nothing: the bytes stay in the kernel.
+  /// another protocol receives nothing: the bytes stay in the kernel, and it may return no buffer.
   ///
   /// Shape     sizehint: how many bytes are expected; -1, all that transports say today, is
   ///           "unknown". Any size but 0 will do.
-  /// Errors    An empty buffer is fatal: RuntimeError "get_buffer() returned an empty buffer".
+  /// Errors    Else an empty buffer is fatal: RuntimeError "get_buffer() returned an empty buffer".
   /// Lifetime  The memory stays yours, and must be there until buffer_updated or the next
   ///           get_buffer.
   virtual std::span<char> get_buffer(std::ptrdiff_t sizehint) = 0;

@@ -36,6 +36,9 @@ void SocketTransport::read_into(BufferedProtocol& protocol) {
   std::span<char> room;
   try {
     room = protocol.get_buffer(-1);
+    // Paused, closed, or handed over: what comes next is not for this buffer, and stays where it
+    // is.
+    if (!is_reading() || buffered_ != &protocol) return;
     if (room.empty()) throw RuntimeError("get_buffer() returned an empty buffer");
   } catch (const KeyboardInterrupt&) {
     throw;
@@ -43,8 +46,6 @@ void SocketTransport::read_into(BufferedProtocol& protocol) {
     return callback_failed(std::current_exception(),
                            "Fatal error: protocol.get_buffer() call failed.");
   }
-  // Paused, closed, or handed over: what comes next is not for this buffer, and stays where it is.
-  if (!is_reading() || buffered_ != &protocol) return;
   const IoResult got = socket_->recv(room);
   if (!received(got)) return;
   try {

@@ -193,6 +193,32 @@ TEST_CASE_FIXTURE(Buffered, "get_buffer: an empty buffer is fatal") {
         "get_buffer() returned an empty buffer");
 }
 
+TEST_CASE_FIXTURE(Buffered, "get_buffer: one that pauses, closes or hands over may have no room") {
+  protocol->room.clear();
+  kernel.put(peer, "data");
+  SUBCASE("pause_reading") {
+    protocol->on_buffer = [&] { transport->pause_reading(); };
+    run();
+    CHECK(protocol->trace == "made ");
+    CHECK_FALSE(transport->is_closing());
+  }
+  SUBCASE("close: what was written is still sent") {
+    kernel.set_capacity(transport->get_extra_info("socket").socket()->fd(), 4);
+    protocol->on_buffer = [&] {
+      transport->write("goodbye");
+      transport->close();
+    };
+    CHECK(take_all(peer) == "goodbye");
+    CHECK(protocol->trace == "made lost() ");
+  }
+  SUBCASE("set_protocol") {
+    const auto next = BufferedRecorder::successor(*protocol);
+    protocol->on_buffer = [&] { transport->set_protocol(next); };
+    run();
+    CHECK(next->trace == "data(data) ");
+  }
+}
+
 // CPython: test_selector_events.py
 // SelectorSocketTransportBufferedProtocolTests.test_buffer_updated_error
 TEST_CASE_FIXTURE(Buffered,
