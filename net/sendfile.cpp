@@ -23,19 +23,13 @@ class SendingSide {
   explicit SendingSide(std::shared_ptr<SocketTransport> transport)
       : transport_(std::move(transport)) {
     transport_->begin_sendfile();
-    was_reading_ = transport_->is_reading();
-    transport_->pause_reading();
   }
   SendingSide(const SendingSide&) = delete;
   SendingSide& operator=(const SendingSide&) = delete;
-  ~SendingSide() {
-    transport_->end_sendfile();
-    if (was_reading_) transport_->resume_reading();
-  }
+  ~SendingSide() { transport_->end_sendfile(); }
 
  private:
   std::shared_ptr<SocketTransport> transport_;
-  bool was_reading_ = false;
 };
 
 /// What is still to be sent, and no more than one block of it.

@@ -125,7 +125,7 @@ void SocketTransport::start_reading() {
   reading_started_ = true;
   // connection_made may have closed or paused us; what it wrote may be waiting for the socket.
   if (state_ == State::ending || state_ == State::ended) return;
-  Runnable* reader = state_ == State::open && !reading_paused_ ? &read_node_ : nullptr;
+  Runnable* reader = is_reading() ? &read_node_ : nullptr;
   Runnable* writer = blocked_ ? &write_node_ : nullptr;
   if (const int error = loop_.io().open(socket_->fd(), reader, writer); error != 0) {
     fatal_error(make_os_error(error), "Fatal error: the poller refuses the socket");

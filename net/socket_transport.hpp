@@ -83,11 +83,12 @@ class SocketTransport final : public Transport,
 
   // ---- For sendfile()
 
-  /// Lends the sending side: until it is given back, all writes are refused.
+  /// Lends the sending side: until it is given back, all writes are refused, and nothing is
+  /// received. Pausing and resuming take effect after that.
   ///
   /// Errors    RuntimeError  it is lent already, or write_eof() was called.
   void begin_sendfile();
-  void end_sendfile() noexcept;
+  void end_sendfile();
   /// Everything written has been taken by the kernel. Fails when the connection ends.
   Future<> drained();
   /// The same, and the poller says that there is room for more.
@@ -123,6 +124,7 @@ class SocketTransport final : public Transport,
   void read_into(BufferedProtocol& protocol);
   bool received(const IoResult& got);
   void read_eof();
+  void watch_reading();
   void write_ready();
   void enqueue(std::span<const std::string_view> pieces, const Refusals& refusals);
   void send_now(std::span<const std::string_view> pieces);

@@ -72,7 +72,7 @@ bool SocketTransport::received(const IoResult& got) {
 void SocketTransport::read_eof() {
   // Sticky, and the watch ends here: a level-triggered poller would report the end for ever.
   end_of_stream_ = true;
-  loop_.io().set_reader(socket_->fd(), nullptr);
+  watch_reading();
   bool keep_open = false;
   try {
     keep_open = streaming_ != nullptr ? streaming_->eof_received() : buffered_->eof_received();
@@ -88,17 +88,24 @@ void SocketTransport::read_eof() {
 void SocketTransport::pause_reading() {
   if (state_ != State::open || reading_paused_) return;
   reading_paused_ = true;
-  if (reading_started_ && !end_of_stream_) loop_.io().set_reader(socket_->fd(), nullptr);
+  watch_reading();
 }
 
 void SocketTransport::resume_reading() {
   if (state_ != State::open || !reading_paused_) return;
   reading_paused_ = false;
-  if (reading_started_ && !end_of_stream_) loop_.io().set_reader(socket_->fd(), &read_node_);
+  watch_reading();
+}
+
+/// Has the poller watch for what can be received just if it is wanted now.
+void SocketTransport::watch_reading() {
+  if (state_ != State::open || !reading_started_) return;
+  loop_.io().set_reader(socket_->fd(), is_reading() ? &read_node_ : nullptr);
 }
 
 bool SocketTransport::is_reading() const {
-  return state_ == State::open && !reading_paused_ && !end_of_stream_;
+  return state_ == State::open && !reading_paused_ && !end_of_stream_ &&
+         write_side_ != WriteSide::lent;
 }
 
 }  // namespace weir::detail

@@ -16,11 +16,13 @@ void SocketTransport::begin_sendfile() {
     default: throw RuntimeError("Cannot call sendfile() after write_eof()");
   }
   write_side_ = WriteSide::lent;
+  watch_reading();
 }
 
-void SocketTransport::end_sendfile() noexcept {
+void SocketTransport::end_sendfile() {
   waiter_.reset();
   write_side_ = WriteSide::open;
+  watch_reading();
   // Room that nobody waits for any more would be reported again and again.
   if (!buffer_.empty() || !std::exchange(blocked_, false)) return;
   if (reading_started_) loop_.io().set_writer(socket_->fd(), nullptr);

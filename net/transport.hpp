@@ -91,7 +91,7 @@ class Transport {
   /// No data_received until resume_reading(); the peer is slowed down. Idempotent.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
-  /// Neither paused, nor closing, nor at the end of the stream.
+  /// Neither paused, nor closing, nor at the end of the stream, nor sending a file.
   virtual bool is_reading() const = 0;
 
   // ---- Writing

@@ -238,6 +238,33 @@ TEST_CASE_FIXTURE(WithFile, "sendfile: an error that ended the connection is wha
   CHECK(outcome_of(*task) == "BrokenPipeError: [Errno 32] Broken pipe");
 }
 
+TEST_CASE_FIXTURE(WithFile, "sendfile: pause_reading meanwhile holds after it") {
+  const Link link = narrow_link(300);
+  const Sending task = send(link);
+  link.transport->pause_reading();
+  kernel.put(link.peer, "hello");
+  CHECK(take_all(link.peer) == contents);
+  CHECK(task.done());
+  CHECK(link.protocol->received.empty());
+  link.transport->resume_reading();
+  run();
+  CHECK(link.protocol->received == "hello");
+}
+
+TEST_CASE_FIXTURE(WithFile, "sendfile: resume_reading meanwhile takes effect after it") {
+  const Link link = narrow_link(300);
+  link.transport->pause_reading();
+  const Sending task = send(link);
+  kernel.put(link.peer, "hello");
+  link.transport->resume_reading();
+  run();
+  CHECK_FALSE(link.transport->is_reading());
+  CHECK(link.protocol->received.empty());
+  CHECK(take_all(link.peer) == contents);
+  CHECK(task.done());
+  CHECK(link.protocol->received == "hello");
+}
+
 TEST_CASE_FIXTURE(WithFile, "sendfile: close and abort meanwhile end it with ConnectionError") {
   for (const bool native : {true, false}) {
     for (const bool aborts : {true, false}) {
