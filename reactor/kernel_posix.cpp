@@ -42,19 +42,23 @@ msghdr message_of(std::span<const iovec> buffers) {
 }
 
 #ifdef __linux__
+bool is_pending(int signal_number) {
+  sigset_t pending;
+  return ::sigpending(&pending) == 0 && sigismember(&pending, signal_number) == 1;
+}
+
 /// sendfile(2) has no MSG_NOSIGNAL. A SIGPIPE of its own is held back on this thread, and taken
-/// away before it can strike; one that somebody else has sent stays.
+/// away before it can strike; one that the caller has kept pending stays.
 IoResult sendfile_without_signal(int socket, int file, off_t offset, std::size_t bytes) {
   sigset_t pipe;
   sigset_t before;
-  sigset_t pending;
   sigemptyset(&pipe);
   sigaddset(&pipe, SIGPIPE);
-  sigpending(&pending);
-  const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
   if (const int error = ::pthread_sigmask(SIG_BLOCK, &pipe, &before)) return {0, error};
+  const bool was_pending = sigismember(&before, SIGPIPE) == 1 && is_pending(SIGPIPE);
   const IoResult result = result_of(::sendfile(socket, file, &offset, bytes));
-  if (result.error == EPIPE && !was_pending) {
+  // It comes with EPIPE, and with a short count: TCP may break when a part is on its way.
+  if (static_cast<std::size_t>(result.value) < bytes && !was_pending) {
     const timespec at_once{};
     ::sigtimedwait(&pipe, nullptr, &at_once);
   }

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -431,6 +433,31 @@ TEST_CASE("write: to a closed peer it is an error, not a SIGPIPE") {
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 42);
+}
+
+// TCP sends the signal, too, when a part is on its way: the call then says how much that was.
+TEST_CASE("sendfile: a connection that breaks in the middle is a short count, not a SIGPIPE") {
+  constexpr std::size_t bytes = 64 * 1024 * 1024;  // More than the buffers of a connection take.
+  std::FILE* const file = std::tmpfile();
+  REQUIRE(file != nullptr);
+  REQUIRE(::ftruncate(::fileno(file), bytes) == 0);
+  const Loopback net;
+  auto [ours, peer] = net.connection();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGPIPE, SIG_DFL);
+    peer.reset();
+    const IoResult sent = posix.sendfile(ours.get(), ::fileno(file), 0, bytes);
+    ::_exit(sent.ok() && sent.value < static_cast<std::ptrdiff_t>(bytes) ? 42 : 2);
+  }
+  wait_for_events(peer.get(), POLLIN);
+  put_eof(peer);  // An end, and then a reset: only this order is EPIPE on the other side.
+  peer.reset();
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK_FALSE(WIFSIGNALED(status));
+  CHECK(WEXITSTATUS(status) == 42);
+  std::fclose(file);
 }
 
 TEST_CASE("write: a megabyte arrives whole through the smallest send buffer there is") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,6 +49,21 @@ struct WithFile : NetLoop {
   std::string contents = pattern(1000);
   int file = theirs(kernel.add_file(contents));
 };
+
+/// What the real sendfile() says when the peer has closed.
+IoResult send_to_nobody() {
+  std::FILE* const made = std::tmpfile();
+  REQUIRE(made != nullptr);
+  REQUIRE(std::fputs("contents", made) >= 0);
+  REQUIRE(std::fflush(made) == 0);
+  int fds[2];
+  REQUIRE(Kernel::posix().socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);
+  REQUIRE(Kernel::posix().close(fds[1]) == 0);
+  const IoResult said = Kernel::posix().sendfile(fds[0], ::fileno(made), 0, 8);
+  REQUIRE(Kernel::posix().close(fds[0]) == 0);
+  std::fclose(made);
+  return said;
+}
 
 }  // namespace
 
@@ -363,16 +379,26 @@ TEST_CASE("sendfile: 3 MiB over a real socket arrive whole, and the file's posit
 }
 
 TEST_CASE("sendfile: a real peer that is gone is EPIPE, and no signal") {
-  std::FILE* const made = std::tmpfile();
-  REQUIRE(made != nullptr);
-  REQUIRE(std::fputs("contents", made) >= 0);
-  REQUIRE(std::fflush(made) == 0);
-  int fds[2];
-  REQUIRE(Kernel::posix().socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);
-  REQUIRE(Kernel::posix().close(fds[1]) == 0);
-  CHECK(Kernel::posix().sendfile(fds[0], ::fileno(made), 0, 8).error == EPIPE);
-  REQUIRE(Kernel::posix().close(fds[0]) == 0);
-  std::fclose(made);
+  CHECK(send_to_nobody().error == EPIPE);
+}
+
+TEST_CASE("sendfile: who blocks SIGPIPE finds it pending afterwards just if it was before") {
+  sigset_t pipe;
+  sigset_t before;
+  sigset_t pending;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  REQUIRE(::pthread_sigmask(SIG_BLOCK, &pipe, &before) == 0);
+  for (const bool was_pending : {false, true}) {
+    CAPTURE(was_pending);
+    if (was_pending) REQUIRE(::raise(SIGPIPE) == 0);
+    CHECK(send_to_nobody().error == EPIPE);
+    REQUIRE(::sigpending(&pending) == 0);
+    CHECK((sigismember(&pending, SIGPIPE) == 1) == was_pending);
+  }
+  const timespec at_once{};
+  CHECK(::sigtimedwait(&pipe, nullptr, &at_once) == SIGPIPE);
+  REQUIRE(::pthread_sigmask(SIG_SETMASK, &before, nullptr) == 0);
 }
 
 TEST_SUITE_END();
