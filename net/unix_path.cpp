@@ -47,8 +47,10 @@ Owner owner_of(EventLoop& loop, const Endpoint& path, int& error) {
   }
 }
 
+/// The time, too: nobody has this file open, and a new one may get the number of one that is gone.
 bool same_file(const struct stat& one, const struct stat& other) {
-  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino &&
+         one.st_ctim.tv_sec == other.st_ctim.tv_sec && one.st_ctim.tv_nsec == other.st_ctim.tv_nsec;
 }
 
 }  // namespace

@@ -195,6 +195,7 @@ class FakeKernel final : public Kernel {
   struct File {
     mode_t mode;
     std::uint64_t inode;
+    TimePoint changed;
   };
   struct Job {
     const Executor* owner;
@@ -215,6 +216,7 @@ class FakeKernel final : public Kernel {
   int dial_address(const std::string& address);
   int listen_at(const std::string& address, int backlog);
   SocketPtr listener_at(const std::string& address, int& error) const;
+  std::uint64_t free_inode() const;
   bool run_jobs();
 
   TimePoint now_ = start;
@@ -234,7 +236,6 @@ class FakeKernel final : public Kernel {
   std::size_t max_fds_ = 0;
   std::optional<std::size_t> jobs_per_wait_;
   Connects connects_ = Connects::at_once;
-  std::uint64_t next_inode_ = 1;
   std::uint16_t next_port_ = 49152;  // IANA's first ephemeral port.
 };
 

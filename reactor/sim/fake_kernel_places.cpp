@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <ranges>
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/sim/fake_address.hpp>
@@ -61,7 +63,20 @@ int FakeKernel::accept_from(int listener) {
 }
 
 void FakeKernel::add_file(const std::string& path, mode_t mode) {
-  files_[path] = {mode, next_inode_++};
+  files_.erase(path);
+  files_[path] = {mode, free_inode(), now_};
+}
+
+/// The lowest, as on ext4: a number is taken again as soon as no file and no socket has it.
+std::uint64_t FakeKernel::free_inode() const {
+  const auto taken = [this](std::uint64_t inode) {
+    const auto has_it = [inode](const auto& entry) { return entry.second.inode == inode; };
+    const auto holds_it = [inode](const auto& entry) { return entry.second->inode == inode; };
+    return std::ranges::any_of(files_, has_it) || std::ranges::any_of(sockets_, holds_it);
+  };
+  std::uint64_t inode = 1;
+  while (taken(inode)) ++inode;
+  return inode;
 }
 
 bool FakeKernel::has_file(const std::string& path) const { return files_.contains(path); }
@@ -134,6 +149,9 @@ int FakeKernel::stat(const char* path, struct ::stat* status) {
   *status = {};
   status->st_mode = found->second.mode;
   status->st_ino = found->second.inode;
+  const Duration changed = found->second.changed.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(changed);
+  status->st_ctim = {.tv_sec = seconds.count(), .tv_nsec = (changed - seconds).count()};
   return 0;
 }
 

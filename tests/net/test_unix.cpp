@@ -391,6 +391,7 @@ TEST_CASE_FIXTURE(UnixSockets, "stale path: one that disappears meanwhile is no 
 // Two servers that start at once find the same dead socket; the second must not remove the first.
 TEST_CASE_FIXTURE(UnixSockets, "stale path: one that another server has taken meanwhile is kept") {
   kernel.add_file(path, S_IFSOCK);
+  kernel.advance(1h);
   kernel.script(Call::connect, {.error = ECONNREFUSED});
   kernel.set_call_hook([&](Call call) {
     if (call != Call::connect) return;

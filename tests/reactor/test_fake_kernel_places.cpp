@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
@@ -129,6 +130,24 @@ TEST_CASE_FIXTURE(Places, "unlink: removes files, not directories, and not twice
   CHECK_FALSE(kernel.has_file(path));
   CHECK(kernel.unlink(path) == ENOENT);
   CHECK(kernel.unlink("/run") == EISDIR);
+}
+
+TEST_CASE_FIXTURE(Places, "stat: a new file may have the inode of one that nobody has open") {
+  struct stat before{};
+  struct stat after{};
+  kernel.add_file(path, S_IFSOCK);
+  REQUIRE(kernel.stat(path, &before) == 0);
+  REQUIRE(kernel.unlink(path) == 0);
+  kernel.advance(std::chrono::milliseconds(1500));
+  const int holder = kernel.listen_on_path(path);
+  REQUIRE(kernel.stat(path, &after) == 0);
+  CHECK(after.st_ino == before.st_ino);
+  CHECK(after.st_ctim.tv_sec == before.st_ctim.tv_sec + 1);
+  CHECK(after.st_ctim.tv_nsec == 500'000'000);
+  REQUIRE(kernel.unlink(path) == 0);
+  kernel.add_file(path, S_IFSOCK);
+  CHECK(inode() != after.st_ino);  // It is held by a socket.
+  REQUIRE(kernel.close(holder) == 0);
 }
 
 TEST_CASE_FIXTURE(Places, "stat, unlink: can be made to fail") {
