@@ -143,6 +143,38 @@ TEST_CASE_FIXTURE(Racing, "race: the first to connect wins, all others are close
   CHECK(kernel.registered_fds() == std::vector{second});
 }
 
+TEST_CASE_FIXTURE(Racing, "race: of two that connect in one pass the first one wins") {
+  kernel.set_connects(FakeKernel::Connects::held);
+  const auto task = connect("two.example", {.happy_eyeballs_delay = 250ms});
+  run(1s);
+  const std::vector<int> both = fds_of_ours();
+  REQUIRE(both.size() == 2);
+  kernel.finish_connect(both[1]);
+  kernel.finish_connect(both[0]);
+  run();
+  REQUIRE(task.done());
+  CHECK(fds_of_ours() == std::vector{both[0]});
+  CHECK(kernel.registered_fds() == std::vector{both[0]});
+}
+
+TEST_CASE_FIXTURE(Racing, "race: cancelled in any pass around the success, nothing is left") {
+  for (int passes = 0; passes < 6; ++passes) {
+    CAPTURE(passes);
+    kernel.set_connects(FakeKernel::Connects::held);
+    const auto task = connect("two.example", {.happy_eyeballs_delay = 250ms});
+    run(1s);
+    REQUIRE(fds_of_ours().size() == 2);
+    for (const int fd : fds_of_ours()) kernel.finish_connect(fd);
+    for (int i = 0; i < passes; ++i) pass();
+    task.cancel();
+    run();
+    if (!task.cancelled()) task.result().transport->abort();
+    run();
+    CHECK(fds_of_ours().empty());
+    CHECK(kernel.registered_fds().empty());
+  }
+}
+
 TEST_CASE_FIXTURE(Racing, "race: without a delay an attempt has all the time it wants") {
   kernel.set_connects(FakeKernel::Connects::held);
   const auto task = connect("many.example", {});
