@@ -175,6 +175,16 @@ TEST_CASE_FIXTURE(Racing, "race: cancelled in any pass around the success, nothi
   }
 }
 
+TEST_CASE_FIXTURE(Racing, "race: an attempt that the poller refuses has failed, the next is made") {
+  kernel.set_connects(FakeKernel::Connects::in_progress);
+  kernel.script(Call::poller_set, {.error = ENOSPC});
+  const auto task = connect("two.example", {});
+  run();
+  REQUIRE(task.done());
+  CHECK(attempts() == 2);
+  CHECK(fds_of_ours().size() == 1);
+}
+
 TEST_CASE_FIXTURE(Racing, "race: without a delay an attempt has all the time it wants") {
   kernel.set_connects(FakeKernel::Connects::held);
   const auto task = connect("many.example", {});
