@@ -227,6 +227,7 @@ void ReaderState::give_back_collected(const void* read) {
   buffer_.prepend(collected_);
   collected_ = std::string();
   memo_.key.clear();  // The bytes that came back were never searched.
+  wake();             // Another read may wait by now, for just these bytes.
 }
 
 void ReaderState::unread(std::string_view bytes) {

@@ -178,7 +178,9 @@ class ReaderModel {
   void give_back(const Call& call) {
     if (collector_ != &call) return;
     collector_ = nullptr;
+    if (collected_.empty()) return;
     buffer_.insert(0, std::exchange(collected_, {}));
+    wake(false);
   }
 
   Answer read_exactly(std::size_t n) {

@@ -257,6 +257,18 @@ TEST_SUITE("streams/reader_cancel") {
     CHECK(reader.state().buffered() == "ab");
   }
 
+  TEST_CASE_FIXTURE(ReaderLoop, "read(-1): what it gives back wakes the read that waits by then") {
+    const StreamReader reader = make_reader();
+    reader.feed_data("ab");
+    const Task<std::string> all = run(reader, weir::test::read(-1));
+    const Task<std::string> next = start(reader, weir::test::readexactly(2));
+    SUBCASE("cancelled") { all.cancel(); }
+    SUBCASE("refused to wait on") { reader.feed_data("c"); }
+    settle();
+    CHECK(said(all) != "PENDING");
+    CHECK(said(next) == R"("ab")");
+  }
+
   TEST_CASE("close: of the loop cancels a read that waits, and the bytes stay in the reader") {
     ReaderLoop test;
     const StreamReader reader = test.make_reader();
