@@ -150,7 +150,7 @@ void ReaderState::force_resume() {
 Verdict ReaderState::look_read(std::ptrdiff_t wanted, const void* read, Look look) {
   // read(-1) is a read() for every piece, and each of them looks at the exception; the last one,
   // woken by the end, has all.
-  const bool has_all = wanted >= 0 || at_eof();
+  const bool has_all = wanted >= 0 || (ended() && buffer_.empty());
   if (refused(look) || (exception_ && !has_all)) return Verdict::failed;
   if (wanted < 0) {
     if (waiter_ != nullptr) return Verdict::wait;  // It will be refused: the bytes are not its own.

@@ -292,6 +292,23 @@ TEST_SUITE("streams/reader_options") {
     CHECK(said(run(reader, weir::test::read(1))) == "ValueError: boom");
   }
 
+  TEST_CASE_FIXTURE(ReaderLoop, "buffer first: so it does for read(-1), with nothing buffered") {
+    const StreamReader reader = make_reader();
+    reader.set_buffer_first();
+    SUBCASE("that begins after both") {
+      reader.feed_eof();
+      reader.set_exception(weir::ValueError("boom"));
+      CHECK(said(run(reader, weir::test::read(-1))) == "ValueError: boom");
+    }
+    SUBCASE("that the end has woken") {
+      const Task<std::string> all = run(reader, weir::test::read(-1));
+      reader.feed_eof();
+      reader.set_exception(weir::ValueError("boom"));
+      settle();
+      CHECK(said(all) == "ValueError: boom");
+    }
+  }
+
   TEST_CASE_FIXTURE(ReaderLoop,
                     "buffer first: bytes and exception in one pass wake a read to both") {
     const StreamReader reader = make_reader();
