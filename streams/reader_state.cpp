@@ -80,6 +80,10 @@ void ReaderState::feed_borrowed(std::string_view lent, ReadBlock* block) {
 void ReaderState::received() {
   note_activity();
   wake();
+  pause_if_full();
+}
+
+void ReaderState::pause_if_full() {
   if (transport_ == nullptr || paused_ || buffer_.size() / 2 < limit_) return;
   if (buffer_.size() <= 2 * limit_) return;
   try {
@@ -232,9 +236,14 @@ void ReaderState::give_back_collected(const void* read) {
 
 void ReaderState::unread(std::string_view bytes) {
   if (bytes.empty()) return;
-  buffer_.prepend(bytes);
-  memo_.key.clear();  // They need not be those that were taken.
-  received();
+  if (!collected_.empty()) {  // All of that comes before what is buffered.
+    collected_.insert(0, bytes);
+  } else {
+    buffer_.prepend(bytes);
+    memo_.key.clear();  // They need not be those that were taken.
+  }
+  wake();
+  pause_if_full();
 }
 
 // ---- Waiting

@@ -214,6 +214,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
 
   void received();
   void wake(bool failed = false);
+  void pause_if_full();
   void resume_if_low();
   void force_resume();
   void keep_or_trim();

@@ -161,6 +161,24 @@ TEST_SUITE("streams/reader_options") {
     CHECK(reader.at_eof());
   }
 
+  TEST_CASE_FIXTURE(ReaderLoop, "unread: comes before what a read(-1) has collected") {
+    const StreamReader reader = make_reader();
+    reader.feed_data("line\nrest");
+    CHECK(said(run(reader, weir::test::readline())) == R"("line\n")");
+    const Task<std::string> all = run(reader, weir::test::read(-1));
+    reader.unread("line\n");
+    SUBCASE("that goes on to the end") {
+      reader.feed_eof();
+      settle();
+      CHECK(said(all) == R"("line\nrest")");
+    }
+    SUBCASE("that is cancelled") {
+      all.cancel();
+      settle();
+      CHECK(reader.state().buffered() == "line\nrest");
+    }
+  }
+
   TEST_CASE_FIXTURE(ReaderLoop, "unread: of nothing does nothing") {
     const StreamReader reader = make_reader();
     const Task<std::string> byte = run(reader, weir::test::read(1));
