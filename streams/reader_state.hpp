@@ -86,7 +86,11 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   const std::exception_ptr& exception() const noexcept { return exception_; }
   bool at_eof() const noexcept { return eof_ && buffer_.empty(); }
   void set_transport(Transport& transport);
-  void forget_transport() noexcept { transport_ = nullptr; }
+  /// The connection is lost: there is nobody left to pause, or to be idle.
+  void forget_transport() noexcept {
+    transport_ = nullptr;
+    if (deadlines_) deadlines_->idle.reset();
+  }
   const Transport* transport() const noexcept { return transport_; }
 
   // ---- The pull side: look, then take

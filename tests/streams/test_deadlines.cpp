@@ -349,6 +349,28 @@ TEST_SUITE("streams/deadlines") {
     CHECK(reader.exception() == nullptr);
   }
 
+  TEST_CASE_FIXTURE(StreamLoop, "idle time-out: a connection that has ended has none") {
+    const Connected made = connect();
+    made.reader.set_idle_timeout(60s);
+    kernel.put(made.theirs, "last words");
+    turn();
+    made.writer.close();
+    turn();
+    advance(60s);
+    CHECK(made.reader.exception() == nullptr);
+    const Task<std::string> all = loop.create_task(made.reader.read(-1));
+    settle();
+    CHECK(said(all) == R"("last words")");
+  }
+
+  TEST_CASE_FIXTURE(Idle, "idle time-out: what is put back was not received") {
+    reader.set_idle_timeout(60s);
+    advance(59s);
+    reader.unread("x");
+    advance(1s);
+    CHECK(reader.exception() != nullptr);
+  }
+
   TEST_CASE_FIXTURE(Idle, "idle and read time-outs: each comes at its own time") {
     reader.set_idle_timeout(10s);
     reader.set_read_timeout(3s);
