@@ -92,7 +92,7 @@ Coro<std::int64_t> send_file(std::shared_ptr<SocketTransport> transport, int fd,
 
 }  // namespace
 
-Coro<std::int64_t> sendfile(std::shared_ptr<Transport> transport, int fd,
+Coro<std::int64_t> sendfile(const std::shared_ptr<Transport>& transport, int fd,
                             const SendfileOptions& options) {
   if (transport->is_closing()) throw RuntimeError("Transport is closing");
   auto its = std::dynamic_pointer_cast<SocketTransport>(transport);

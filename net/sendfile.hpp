@@ -53,7 +53,7 @@ static_assert(
 /// Cost      A few system calls for each time that the socket has room; no copy. The fallback: a
 ///           job for a thread and a copy for every 64 KiB.
 /// Source    CPython base_events.py sendfile, unix_events.py _sock_sendfile_native_impl.
-Coro<std::int64_t> sendfile(std::shared_ptr<Transport> transport, int fd,
+Coro<std::int64_t> sendfile(const std::shared_ptr<Transport>& transport, int fd,
                             const SendfileOptions& options = {});
 
 }  // namespace weir
