@@ -22,6 +22,7 @@ class Hosts {
   static constexpr std::size_t max_count = 8;
 
   constexpr Hosts() noexcept {}
+  Hosts(std::nullptr_t) = delete;  // Python's None: write "" or Hosts().
   template <class... More>
     requires(std::convertible_to<const More&, std::string_view> && ...)
   constexpr Hosts(std::string_view first,

@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -126,6 +128,11 @@ TEST_CASE_FIXTURE(Creating, "create_server: with several hosts, one that is unkn
   kernel.script(Call::getaddrinfo, {.value = 0});
   CHECK(create_error({"127.0.0.1", "a.example"}, 80) ==
         "OSError: getaddrinfo('a.example') returned empty list");
+}
+
+// Python's None would be a string at address 0.
+TEST_CASE("Hosts: a null pointer is no host") {
+  CHECK_FALSE(std::is_constructible_v<Hosts, std::nullptr_t>);
 }
 
 TEST_CASE_FIXTURE(Creating, "create_server: an empty list of hosts has nothing to bind") {
