@@ -22,14 +22,11 @@ void SocketTransport::begin_sendfile() {
 void SocketTransport::end_sendfile() {
   waiter_.reset();
   write_side_ = WriteSide::open;
-  watch_reading();
-  // Room that nobody waits for any more would be reported again and again.
-  if (!buffer_.empty() || !std::exchange(blocked_, false)) return;
-  if (reading_started_) loop_.io().set_writer(socket_->fd(), nullptr);
+  watch_reading();  // A writer's watch ends by itself, when there is room.
 }
 
 Future<> SocketTransport::drained() {
-  if (state_ == State::open) send_gathered();  // May end the connection.
+  send_gathered();  // May end the connection.
   waiter_ = loop_.create_future<void>();
   const Future<> waiter = *waiter_;
   if (buffer_.empty() && !blocked_) end_wait();  // That is so, too, when it has ended.

@@ -310,6 +310,20 @@ TEST_CASE_FIXTURE(WithFile, "sendfile: cancelled, it gives everything back") {
   CHECK(busy_polls < 10);  // Room that nobody waits for is not reported.
 }
 
+TEST_CASE_FIXTURE(WithFile, "sendfile: cancelled and aborted at once, it is cancelled") {
+  for (const bool cancel_first : {true, false}) {
+    CAPTURE(cancel_first);
+    const Link link = narrow_link(300);
+    const Sending task = send(link);
+    if (cancel_first) task.cancel();
+    link.transport->abort();
+    if (!cancel_first) task.cancel();
+    run();
+    CHECK(task.cancelled());
+    CHECK(link.protocol->trace == "made lost() ");
+  }
+}
+
 // ---- What is refused
 
 // CPython: test_sendfile.py test_sendfile_on_closing_transport
