@@ -2,6 +2,9 @@
 #include <weir/net/testing/call_grammar.hpp>
 
 namespace weir::testing {
+namespace {
+constexpr std::size_t max_text_bytes = 2000;
+}  // namespace
 
 CallGrammar::Running CallGrammar::connection_made() {
   constexpr const char* call = "connection_made";
@@ -116,7 +119,7 @@ void CallGrammar::expect(bool holds, const char* call, const char* complaint) {
   if (complain_) complain_(text);
 }
 
-/// A long connection is a short text: repeated calls are counted.
+/// A long connection is a short text: repeated calls are counted, and the oldest are forgotten.
 void CallGrammar::note(const char* call) {
   if (last_call_ == call) {
     if (++repeats_ > 2) calls_.resize(calls_.rfind('*'));
@@ -124,6 +127,7 @@ void CallGrammar::note(const char* call) {
     calls_ += "*" + std::to_string(repeats_) + " ";
     return;
   }
+  if (calls_.size() > max_text_bytes) calls_.replace(0, calls_.find(' ', calls_.size() / 2), "…");
   last_call_ = call;
   repeats_ = 1;
   calls_ += last_call_ + " ";

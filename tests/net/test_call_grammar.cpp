@@ -169,6 +169,17 @@ TEST_CASE("CallGrammar: a connection that was made and not lost does not pass th
                        GrammarError);
 }
 
+TEST_CASE("CallGrammar: of a long connection it tells the last calls") {
+  CallGrammar grammar;
+  tell(grammar, "M");
+  for (int i = 0; i < 10'000; ++i) tell(grammar, "PR");
+  tell(grammar, "R");
+  REQUIRE(grammar.violation());
+  CHECK(grammar.violation()->size() < 2500);
+  CHECK(grammar.violation()->find("calls so far: … ") != std::string::npos);
+  CHECK(grammar.violation()->ends_with(" pause_writing resume_writing "));
+}
+
 TEST_CASE("CallGrammar: goes on with a connection that another protocol had") {
   CallGrammar before;
   tell(before, "MEP");
