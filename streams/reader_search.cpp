@@ -13,19 +13,38 @@ namespace weir::detail {
 Verdict ReaderState::look_until(std::string_view separator, Look look, std::size_t limit) {
   if (separator.empty()) return Verdict::bad_argument;
   if (refused(look)) return Verdict::failed;
-  return look_for(std::span(&separator, 1), {}, limit);
+  if (memo_.is_set || memo_.key != separator) [[unlikely]]
+    start_account(separator, false, 1);
+  return look_for(std::span(&separator, 1), limit);
 }
 
 namespace {
+
+std::string length_prefix(std::string_view separator) {
+  return std::to_string(separator.size()) + ":";
+}
 
 /// All of them in one string that no other set gives.
 std::string key_of(const Separators& separators) {
   std::string key;
   for (const std::string_view separator : separators) {
-    key += std::to_string(separator.size()) + ":";
+    key += length_prefix(separator);
     key += separator;
   }
   return key;
+}
+
+/// Whether key_of() would give `key`. Asked for every read, so it makes no key to compare.
+bool is_key_of(std::string_view key, const Separators& separators) {
+  const auto goes_on_with = [&key](std::string_view piece) {
+    if (!key.starts_with(piece)) return false;
+    key.remove_prefix(piece.size());
+    return true;
+  };
+  for (const std::string_view separator : separators) {
+    if (!goes_on_with(length_prefix(separator)) || !goes_on_with(separator)) return false;
+  }
+  return key.empty();
 }
 
 }  // namespace
@@ -33,17 +52,14 @@ std::string key_of(const Separators& separators) {
 Verdict ReaderState::look_until_any(const Separators& separators, Look look, std::size_t limit) {
   if (separators.empty() || separators.shortest().empty()) return Verdict::bad_argument;
   if (refused(look)) return Verdict::failed;
-  return look_for(std::span(separators.begin(), separators.size()), key_of(separators), limit);
+  if (!memo_.is_set || !is_key_of(memo_.key, separators)) [[unlikely]]
+    start_account(key_of(separators), true, separators.size());
+  return look_for(std::span(separators.begin(), separators.size()), limit);
 }
 
-/// `separators` are ordered by length; `set_key` is empty if there is but one of them.
-Verdict ReaderState::look_for(std::span<const std::string_view> separators,
-                              std::string_view set_key, std::size_t limit) {
+/// `separators` are ordered by length, and the memo is theirs.
+Verdict ReaderState::look_for(std::span<const std::string_view> separators, std::size_t limit) {
   if (buffer_.size() >= separators.front().size()) {
-    const bool is_set = !set_key.empty();
-    const std::string_view key = is_set ? set_key : separators.front();
-    if (memo_.is_set != is_set || memo_.key != key) [[unlikely]]
-      start_account(key, is_set, separators.size());
     if (const Match match = search(separators); match.length != 0) {
       const bool overrun = match.start > limit;
       amount_ = overrun ? match.start : match.end();

@@ -223,8 +223,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void force_resume();
   void keep_or_trim();
   void trim_when_drained() noexcept;
-  Verdict look_for(std::span<const std::string_view> separators, std::string_view set_key,
-                   std::size_t limit);
+  Verdict look_for(std::span<const std::string_view> separators, std::size_t limit);
   void start_account(std::string_view key, bool is_set, std::size_t count);
   Match search(std::span<const std::string_view> separators) noexcept;
   void collect(const void* read);

@@ -197,7 +197,8 @@ class StreamReader {
     return detail::ReadAwaitable<detail::PeekOp<detail::AsView>>(*state_, {n});
   }
   /// Puts `bytes` before what is buffered, as if they were yet to be read: those that the last read
-  /// gave, or others. A read that waits looks again. Also after the end of the stream.
+  /// gave, or others. A read that waits looks again; of read(-1) they are then the beginning. Also
+  /// after the end of the stream.
   ///
   /// Lifetime  They are copied; a view that this reader gave may be put back.
   /// Cost      O(buffered); the buffer is searched from its beginning again.
@@ -227,7 +228,7 @@ class StreamReader {
   /// How long the stream may be silent, with nothing received and nothing written by its
   /// StreamWriter. Then TimeoutError "the idle stream timed out after 60000 ms" becomes the stored
   /// exception, which every read and drain() throws from then on. The connection is left to whoever
-  /// closes it: there may be a last word to say.
+  /// closes it: there may be a last word to say. Once it is lost, the time is not kept any more.
   ///
   /// Cost      One look at the clock for every chunk and every write, and one timer per time-out.
   void set_idle_timeout(std::optional<Delay> timeout) const {

@@ -21,6 +21,7 @@
 using weir::Coro;
 using weir::StreamReader;
 using weir::Streams;
+using weir::Task;
 using weir::test::ReaderLoop;
 using weir::test::said;
 
@@ -74,6 +75,18 @@ Coro<std::optional<std::uint64_t>> read_lines(StreamReader reader, Lines* lines)
   co_return weir::test::allocations() - before;
 }
 
+/// The allocations of all but the first of `records`, which end in one of three separators.
+Coro<std::optional<std::uint64_t>> read_set(StreamReader reader, int records) {
+  std::uint64_t before = 0;
+  for (int read = 0; read < records; ++read) {
+    if (read == 1) before = weir::test::allocations();
+    const std::string_view record =
+        co_await reader.readuntil_view({"\n\n", "\r\n\r\n", "<end of record>"});
+    if (record.empty()) co_return std::nullopt;
+  }
+  co_return weir::test::allocations() - before;
+}
+
 /// The same through a real socket and its transport.
 template <class Line>
 std::optional<std::uint64_t> count(std::size_t chunk_bytes) {
@@ -114,6 +127,14 @@ TEST_SUITE("streams/reader_allocations") {
 
   TEST_CASE("readline: 100000 lines in steady state cost one allocation each, the string") {
     check_counts<std::string>(counted_lines);
+  }
+
+  TEST_CASE_FIXTURE(ReaderLoop, "readuntil_view: of a set costs no allocation either") {
+    const StreamReader reader = make_reader();
+    for (int i = 0; i < 100; ++i) reader.feed_data("x\n\ny\r\n\r\nz<end of record>");
+    const Task<std::optional<std::uint64_t>> counted = loop.create_task(read_set(reader, 300));
+    settle();
+    CHECK(counted.result() == 0);
   }
 
   TEST_CASE_FIXTURE(ReaderLoop, "memory: after a burst an idle reader holds none of it") {
