@@ -64,13 +64,17 @@ bool leave_future(Parked& parked, const std::string&) {
   return true;
 }
 
-/// Cancels the future, which wakes the task when that is done. Tasks that wait for each other would
-/// never be: there, the one whose wait closes the ring leaves it.
+/// Cancels the future, which wakes the task when that is done. Tasks that wait for each other, or
+/// for a gather of each other, would never be: there, the one whose wait closes the ring leaves it.
 bool cancel_future(Parked& parked, const std::string& message) {
-  FutureBase& future = *wait_of(parked).future;
-  TaskBase* task = future.task();
-  return task != nullptr && task->hears_of_cancel() ? leave_future(parked, message)
-                                                    : future.cancel(message);
+  FutureWait& wait = wait_of(parked);
+  TaskBase* task = wait.future->task();
+  const bool closes_ring = wait.passes_cancel_on || (task != nullptr && task->hears_of_cancel());
+  if (closes_ring) return leave_future(parked, message);
+  wait.passes_cancel_on = true;
+  const bool cancelled = wait.future->cancel(message);
+  wait.passes_cancel_on = false;
+  return cancelled;
 }
 
 void forget_wait(Parked& parked) noexcept {

@@ -100,6 +100,8 @@ struct FutureWait final : FutureWaiter, Parked {
   void park(PromiseBase& waiter);
   /// Throws CancelledError if the wait was cancelled, unless the future was and will throw its own.
   void check() const;
+
+  bool passes_cancel_on = false;  // To the future, now: through a gather that may lead back here.
 };
 
 /// Awaits only that a future is done: does not look at its result. Cancelling the task ends the

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -442,5 +443,23 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(task.cancel("enough"));
     test.settle();
     CHECK(task.cancelled());
+  }
+
+  TEST_CASE("deadlock: tasks that wait for each other through gathers can be cancelled") {
+    TestLoop test;
+    std::optional<Task<>> a;
+    std::optional<Task<>> b;
+    const auto gathers_slot = [](std::optional<Task<>>* slot) -> Coro<> {
+      const auto outer = gather(**slot);
+      co_await outer;
+    };
+    a = test.loop.create_task(gathers_slot(&b));
+    SUBCASE("two") { b = test.loop.create_task(gathers_slot(&a)); }
+    SUBCASE("one, for itself") { b = a; }
+    test.settle();
+    a->cancel();
+    test.settle();
+    CHECK(a->done());
+    CHECK(b->done());
   }
 }
