@@ -42,6 +42,7 @@ class AsCompleted {
   ///
   /// Shape     while (auto task = co_await results.next()) use(task->result());
   /// Errors    TimeoutError  the time was up before it ended; so for every one that is left.
+  ///           CancelledError  none is handed out; the next call has its turn.
   Coro<std::optional<F>> next() const { return next_of(state_); }
 
   /// Walks over as many awaitables as there are futures. Each gives the result of the next one that
@@ -83,7 +84,13 @@ class AsCompleted {
 
   static Coro<std::optional<F>> next_of(Kept state) {
     if (!state->completions.claim()) co_return std::nullopt;
-    const std::size_t index = co_await detail::next_completion(&state->completions);
+    std::size_t index = 0;
+    try {
+      index = co_await detail::next_completion(&state->completions);
+    } catch (const CancelledError&) {
+      state->completions.unclaim();
+      throw;
+    }
     co_return state->futures[index];
   }
   static Coro<Value> value_of(Kept state) {

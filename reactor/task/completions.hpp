@@ -27,6 +27,8 @@ class Completions {
   void set_timeout(EventLoop& loop, Duration timeout);
   /// One more is asked for; false if as many have been asked for as there are.
   bool claim() noexcept { return claimed_ < entries_.size() && (++claimed_, true); }
+  /// Who claimed it was cancelled: somebody else may.
+  void unclaim() noexcept { --claimed_; }
 
   /// The next one that has ended. TimeoutError if there is none, nor will be.
   std::optional<std::size_t> take();

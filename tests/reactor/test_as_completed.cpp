@@ -168,6 +168,22 @@ TEST_SUITE("reactor/task/as_completed") {
   }
 
   // CPython: test_tasks.py test_as_completed_duplicate_coroutines
+  TEST_CASE("cancel: of next() leaves its turn to the next call") {
+    TestLoop test;
+    const std::vector<Future<int>> futures{Future<int>(test.loop), Future<int>(test.loop)};
+    AsCompleted results = as_completed(futures);
+    const Task<std::optional<Future<int>>> first = test.loop.create_task(results.next());
+    test.settle();
+    first.cancel();
+    test.settle();
+    futures[0].set_result(0);
+    futures[1].set_result(1);
+    test.settle();
+    CHECK(test.loop.run_until_complete(results.next()) == futures[0]);
+    CHECK(test.loop.run_until_complete(results.next()) == futures[1]);
+    CHECK(test.loop.run_until_complete(results.next()) == std::nullopt);
+  }
+
   TEST_CASE("iteration: a future that is given twice is handed out once") {
     TestLoop test;
     const Future<int> a(test.loop);
