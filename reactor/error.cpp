@@ -43,6 +43,11 @@ std::string counted(const std::string& message, const std::vector<std::exception
     throw ValueError("second argument (exceptions) must be a non-empty sequence");
   }
   const std::size_t count = exceptions.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (exceptions[i]) continue;
+    throw ValueError("Item " + std::to_string(i) +
+                     " of second argument (exceptions) is not an exception");
+  }
   return message + " (" + std::to_string(count) + " sub-exception" + (count == 1 ? ")" : "s)");
 }
 

@@ -135,7 +135,8 @@ struct GaiError : OSError {
 /// Several failures at once: of the tasks of a TaskGroup, of the addresses that were tried.
 ///
 /// Shape     what() is "unhandled errors in a TaskGroup (2 sub-exceptions)".
-/// Errors    ValueError "second argument (exceptions) must be a non-empty sequence".
+/// Errors    ValueError "second argument (exceptions) must be a non-empty sequence", "Item 0 of
+///           second argument (exceptions) is not an exception" for a null pointer.
 /// Source    CPython ExceptionGroup (PEP 654).
 class ExceptionGroup : public std::runtime_error {
  public:

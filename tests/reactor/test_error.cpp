@@ -151,6 +151,13 @@ TEST_CASE("ExceptionGroup: one of nothing is refused") {
                        weir::ValueError);
 }
 
+TEST_CASE("ExceptionGroup: what is no exception is refused, by its place") {
+  const std::exception_ptr far = std::make_exception_ptr(std::out_of_range("far"));
+  CHECK_THROWS_WITH_AS(weir::ExceptionGroup("nothing", {far, nullptr}),
+                       "Item 1 of second argument (exceptions) is not an exception",
+                       weir::ValueError);
+}
+
 TEST_CASE("describe: type and text, in weir's names without the namespace") {
   CHECK(describe(std::make_exception_ptr(weir::ValueError("too big"))) == "ValueError: too big");
   CHECK(describe(std::make_exception_ptr(std::out_of_range("far"))) == "std::out_of_range: far");
