@@ -19,9 +19,6 @@ class Waiting {
  public:
   Waiting(EventLoop& loop, const std::vector<Ref<FutureBase>>& futures, const WaitOptions& options)
       : released_(loop), left_(futures.size()), return_when_(options.return_when) {
-    if (options.timeout) {
-      timer_ = loop.call_later(*options.timeout, [this] { release(); });
-    }
     for (const auto& future : futures) {
       listeners_
           .emplace_back(*future, this,
@@ -29,6 +26,9 @@ class Waiting {
                           static_cast<Waiting*>(owner)->hear(listener.heard_of());
                         })
           .listen();
+    }
+    if (options.timeout) {  // Last: should the others throw, no timer is left that points here.
+      timer_ = loop.call_later(*options.timeout, [this] { release(); });
     }
   }
   Waiting(const Waiting&) = delete;
