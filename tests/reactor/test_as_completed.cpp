@@ -168,6 +168,20 @@ TEST_SUITE("reactor/task/as_completed") {
   }
 
   // CPython: test_tasks.py test_as_completed_duplicate_coroutines
+  TEST_CASE("cancel: a wait that ends in the pass of a result leaves it to the other") {
+    TestLoop test;
+    const std::vector<Future<int>> futures{Future<int>(test.loop), Future<int>(test.loop)};
+    AsCompleted results = as_completed(futures);
+    const Task<std::optional<Future<int>>> first = test.loop.create_task(results.next());
+    const Task<std::optional<Future<int>>> second = test.loop.create_task(results.next());
+    test.settle();
+    futures[0].set_result(0);  // Heard of before the first one's wait is unwound.
+    first.cancel();
+    test.settle();
+    CHECK(first.cancelled());
+    CHECK(second.result() == futures[0]);
+  }
+
   TEST_CASE("cancel: of next() leaves its turn to the next call") {
     TestLoop test;
     const std::vector<Future<int>> futures{Future<int>(test.loop), Future<int>(test.loop)};

@@ -445,6 +445,16 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(task.cancelled());
   }
 
+  TEST_CASE("lifetime: dropped in the pass in which a child ends, nothing of it is left to run") {
+    TestLoop test;
+    const Future<int> child(test.loop);
+    {
+      const auto outer = gather(child, Future<int>(test.loop));
+      child.set_result(1);
+    }
+    CHECK(test.loop.ready().pop() == nullptr);
+  }
+
   TEST_CASE("deadlock: tasks that wait for each other through gathers can be cancelled") {
     TestLoop test;
     std::optional<Task<>> a;

@@ -276,6 +276,19 @@ TEST_SUITE("reactor/task/timeout_scope") {
     CHECK(it.task->result() == "time-out 0");
   }
 
+  TEST_CASE("reschedule: in the pass of the deadline, before it strikes, is in time") {
+    TestLoop test;
+    const Limited it(test, sleeps(1h));
+    test.kernel.advance(10s);
+    // Runs before the deadline, which is queued behind it by then.
+    test.loop.call_soon([&] { it.limit.reschedule(test.loop.time() + 10s); });
+    test.pass();
+    CHECK_FALSE(it.limit.expired());
+    test.advance(10s);
+    CHECK(it.limit.expired());
+    CHECK(it.task->result() == "time-out 0");
+  }
+
   TEST_CASE("reschedule: only while the scope is active") {
     TestLoop test;
     const Timeout fresh = timeout_at(test.loop.time());

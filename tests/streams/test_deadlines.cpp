@@ -176,6 +176,17 @@ TEST_SUITE("streams/deadlines") {
     CHECK(said(line).starts_with("TimeoutError"));
   }
 
+  TEST_CASE_FIXTURE(ReaderLoop, "idle time-out: goes with its reader, in the pass in which it is due") {
+    std::optional<StreamReader> reader = make_reader();
+    reader->set_idle_timeout(5s);
+    kernel.advance(5s);
+    // Runs before the timer, which is queued behind it by then.
+    loop.call_soon([&reader] { reader.reset(); });
+    pass();
+    CHECK(loop.ready().empty());
+    CHECK(loop.timers().empty());
+  }
+
   TEST_CASE_FIXTURE(ReaderLoop, "read time-out: taken away it strikes no more") {
     const StreamReader reader = make_reader();
     reader.set_read_timeout(5s);
