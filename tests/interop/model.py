@@ -269,6 +269,7 @@ class ReaderModel:
             self.collector = None
         if call.collected and self._differs(READ_ALL):
             self.buffer = call.collected + self.buffer
+            self._wake()  # Another read may wait by now, for just these bytes.
 
     def _readexactly(self, call):
         if call.argument < 0:
