@@ -81,7 +81,7 @@ def planted(text: str, mutant: Mutant) -> str:
     found = pattern.findall(text[start:end])
     if len(found) != 1:
         raise DoesNotApply(f"{mutant.name}: {mutant.old!r} is {len(found)} times in "
-                           f"{mutant.inside!r} of {mutant.source}; mutants.py must follow the source")
+                           f"{mutant.inside!r} of {mutant.source}: follow the source, please")
     body = pattern.sub(lambda _: mutant.new, text[start:end])
     return text[:start] + body + text[end:]
 

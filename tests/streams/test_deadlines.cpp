@@ -176,7 +176,8 @@ TEST_SUITE("streams/deadlines") {
     CHECK(said(line).starts_with("TimeoutError"));
   }
 
-  TEST_CASE_FIXTURE(ReaderLoop, "idle time-out: goes with its reader, in the pass in which it is due") {
+  TEST_CASE_FIXTURE(ReaderLoop,
+                    "idle time-out: goes with its reader, in the pass in which it is due") {
     std::optional<StreamReader> reader = make_reader();
     reader->set_idle_timeout(5s);
     kernel.advance(5s);
