@@ -41,7 +41,7 @@ Coro<Server> create_unix_server(ProtocolFactory factory, const UnixServerOptions
 ///           "path must not be empty", "embedded null byte", a bad backlog. OSError "AF_UNIX path
 ///           too long"; "[Errno 98] Address '/run/app.sock' is already in use", also by a regular
 ///           file; otherwise what bind(2) says. On every failure, and when it is cancelled, the
-///           socket is closed and its file removed.
+///           socket is closed and its file removed, unless cleanup_socket is false.
 /// Threads   In a task. Gives up one pass after listening.
 /// Lifetime  Arguments are copied before this returns.
 /// Source    CPython 3.13 unix_events.py create_unix_server.
