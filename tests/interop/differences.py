@@ -121,7 +121,8 @@ DIFFERENCES = (
     Difference(
         READ_ALL,
         "read(-1) does not finish: cancelled, failed or refused. In asyncio what it has collected "
-        "is lost. Here it goes back to the buffer, and it takes nothing where it will be refused.",
+        "is lost. Here it goes back to the buffer, which wakes the read that waits by then, and "
+        "it takes nothing where it will be refused.",
         "Nothing received is lost.",
         "`read(-1)` cancelled or failed",
         (
