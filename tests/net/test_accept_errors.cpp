@@ -18,7 +18,7 @@ using weir::test::Serving;
 TEST_SUITE_BEGIN("net/accept_errors");
 
 // libuv 8409a6765: an error of one connection that ended the listener.
-TEST_CASE_FIXTURE(Serving, "accept: the listener survives every error there is") {
+TEST_CASE_FIXTURE(Serving, "B26: a listener survives every error of accept()") {
   for (const int error :
        {EAGAIN, EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO, ENETDOWN,
         ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EINVAL, EBADF}) {
