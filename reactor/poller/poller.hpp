@@ -71,8 +71,10 @@ class Poller {
   virtual void wake() noexcept = 0;
 };
 
-/// The back ends that this build has. Each throws OSError if the kernel refuses (EMFILE, ENOMEM).
+/// The back ends; a build has those of its system. Each throws OSError if the kernel refuses
+/// (EMFILE, ENOMEM).
 std::unique_ptr<Poller> make_epoll_poller();
+std::unique_ptr<Poller> make_kqueue_poller();
 std::unique_ptr<Poller> make_poll_poller();
 
 /// The best one, or the one that the environment variable WEIR_POLLER names.

@@ -20,6 +20,9 @@ constexpr BackEnd back_ends[] = {
 #if defined(__linux__)
     {"epoll", make_epoll_poller},
 #endif
+#if defined(__FreeBSD__) || defined(__APPLE__) || defined(WEIR_KQUEUE_EMULATED)
+    {"kqueue", make_kqueue_poller},
+#endif
     {"poll", make_poll_poller},
 };
 

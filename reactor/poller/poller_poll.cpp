@@ -2,11 +2,11 @@
 #include <weir/reactor/poller/poller.hpp>
 
 #include <poll.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <new>
 
+#include <weir/reactor/poller/refusal.hpp>
 #include <weir/reactor/poller/wakeup.hpp>
 
 // Facts this file rests on (poll(2), POSIX):
@@ -45,13 +45,6 @@ class PollPoller final : public Poller {
   std::vector<std::uint32_t> places_;  // By descriptor: its place in watched_, or 0 for none.
 };
 
-/// 0, or why epoll would refuse to watch `fd`.
-int refusal(int fd) {
-  struct stat status{};
-  if (::fstat(fd, &status) < 0) return errno;
-  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? EPERM : 0;
-}
-
 Ready ready_of(const pollfd& entry, std::uint32_t generation) {
   const bool broken = (entry.revents & (POLLERR | POLLHUP)) != 0;
   return {entry.fd, generation,
@@ -66,7 +59,7 @@ int PollPoller::set(int fd, std::uint32_t generation, Interest interest) {
     return 0;
   }
   if (place == 0) {
-    const int error = refusal(fd);
+    const int error = detail::refusal(fd);
     if (error != 0) return error;
     try {
       add(fd);

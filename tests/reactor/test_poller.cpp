@@ -31,6 +31,8 @@
 #include <weir/reactor/sim/fake_kernel.hpp>
 #include <weir/reactor/unique_fd.hpp>
 
+#include <tests/reactor/back_ends.hpp>
+
 using namespace std::chrono_literals;
 using weir::Duration;
 using weir::FakeKernel;
@@ -94,8 +96,8 @@ struct Pipe {
 };
 
 void with_real_back_ends(const std::function<void(Rig&)>& claim) {
-  for (const auto make : {weir::make_epoll_poller, weir::make_poll_poller}) {
-    Rig rig(make());
+  for (const BackEnd& back_end : back_ends()) {
+    Rig rig(back_end.make());
     INFO(rig.poller->name());
     claim(rig);
   }
@@ -134,24 +136,6 @@ int only_epoll_fd() {
   REQUIRE(found.size() == 1);
   return found[0];
 }
-
-/// WEIR_POLLER with this value, or without any, for as long as this lives.
-class PollerChoice {
- public:
-  explicit PollerChoice(const char* value) {
-    if (const char* before = ::getenv("WEIR_POLLER")) before_ = before;
-    set(value);
-  }
-  PollerChoice(const PollerChoice&) = delete;
-  PollerChoice& operator=(const PollerChoice&) = delete;
-  ~PollerChoice() { set(before_ ? before_->c_str() : nullptr); }
-
- private:
-  static void set(const char* value) {
-    value != nullptr ? ::setenv("WEIR_POLLER", value, 1) : ::unsetenv("WEIR_POLLER");
-  }
-  std::optional<std::string> before_;
-};
 
 extern "C" void ignore_signal(int) {}
 
@@ -651,7 +635,8 @@ TEST_CASE("EpollPoller: asking for what is registered already is no system call"
 
 TEST_CASE("make_poller functions: without descriptors they throw, and leave none open") {
   const int first = next_fd();
-  for (const auto make : {weir::make_epoll_poller, weir::make_poll_poller}) {
+  for (const BackEnd& back_end : back_ends()) {
+    INFO(back_end.name);
     rlimit before{};
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     int failures = 0;
@@ -659,7 +644,7 @@ TEST_CASE("make_poller functions: without descriptors they throw, and leave none
       const rlimit few{static_cast<rlim_t>(first + room), before.rlim_max};
       REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
       try {
-        make();
+        back_end.make();
       } catch (const weir::OSError& error) {
         if (error.code().value() == EMFILE) ++failures;
       }
@@ -669,26 +654,6 @@ TEST_CASE("make_poller functions: without descriptors they throw, and leave none
     CHECK(failures >= 1);
     CHECK(failures <= 3);
   }
-}
-
-TEST_CASE("make_default_poller: the best of this system, if nobody says otherwise") {
-  const PollerChoice none(nullptr);
-  CHECK(weir::make_default_poller()->name() == std::string_view("epoll"));
-  const PollerChoice empty("");
-  CHECK(weir::make_default_poller()->name() == std::string_view("epoll"));
-}
-
-TEST_CASE("make_default_poller: WEIR_POLLER names the back end") {
-  for (const char* const name : {"epoll", "poll"}) {
-    const PollerChoice choice(name);
-    CHECK(weir::make_default_poller()->name() == std::string_view(name));
-  }
-}
-
-TEST_CASE("make_default_poller: an unknown name is a ValueError that says what is allowed") {
-  const PollerChoice choice("select");
-  CHECK_THROWS_WITH_AS(weir::make_default_poller(),
-                       "WEIR_POLLER is \"select\"; allowed: epoll, poll", weir::ValueError);
 }
 
 TEST_SUITE_END();

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+//
+// What Linux has.
+#include <tests/reactor/back_ends.hpp>
+
+std::span<const BackEnd> back_ends() {
+  static constexpr BackEnd all[] = {
+      {"epoll", weir::make_epoll_poller},
+      {"poll", weir::make_poll_poller},
+  };
+  return all;
+}
