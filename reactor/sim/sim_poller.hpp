@@ -1,0 +1,57 @@
+// Internal: used by sim_kernel.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <weir/reactor/sim/sim_kernel.hpp>
+#include <weir/reactor/sim/sim_network.hpp>
+
+namespace weir {
+
+/// Reports what is ready, and what is not; when nothing is, the clock moves.
+class SimKernel::SimPoller final : public Poller {
+ public:
+  explicit SimPoller(SimKernel& kernel);
+  ~SimPoller() override;
+
+  const char* name() const noexcept override { return "sim"; }
+  int set(int fd, std::uint32_t generation, Interest interest) override;
+  int wait(std::optional<Duration> timeout, std::vector<Ready>& ready) override;
+  void wake() noexcept override { woken_.store(true, std::memory_order_release); }
+
+  bool watches(int fd) const { return watched_.contains(fd); }
+  void forget(int fd) { watched_.erase(fd); }
+  /// The program has asked about `fd`.
+  void touched(int fd);
+
+ private:
+  struct Watch {
+    std::uint32_t generation;
+    Interest interest;
+    int unanswered = 0;  // How often in a row it was reported, and nobody asked.
+  };
+
+  std::optional<TimePoint> deadline_of(std::optional<Duration> timeout);
+  std::vector<Ready> ready_now() const;
+  void disturb(std::vector<Ready>& found);
+  void hold_back(std::vector<Ready>& found);
+  void add_spurious(std::vector<Ready>& found);
+  void add_replay(std::vector<Ready>& found);
+  void report(std::vector<Ready>& found, std::vector<Ready>& ready);
+  void oversleep();
+  bool reportable(int fd, const std::vector<Ready>& found) const;
+
+  SimKernel& kernel_;
+  detail::SimNetwork& network_;
+  std::map<int, Watch> watched_;
+  std::deque<Ready> history_;  // What was reported lately.
+  std::atomic<bool> woken_ = false;
+};
+
+}  // namespace weir
