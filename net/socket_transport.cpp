@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -33,9 +34,13 @@ bool is_os_error(const std::exception_ptr& error) {
   }
 }
 
+/// std::bad_alloc if there cannot be so many: a sum that wraps around would pass for a small one.
 std::size_t total_size(std::span<const std::string_view> pieces) {
   std::size_t total = 0;
-  for (const std::string_view piece : pieces) total += piece.size();
+  for (const std::string_view piece : pieces) {
+    if (piece.size() > SIZE_MAX - total) throw std::bad_alloc();
+    total += piece.size();
+  }
   return total;
 }
 

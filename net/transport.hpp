@@ -141,6 +141,9 @@ class Transport {
   // ---- Ending
 
   /// Stops reading, sends what was written, then ends: connection_lost(null). Idempotent.
+  ///
+  /// TCP resets a connection that is closed with input unread, and the peer may then lose the end
+  /// of what was written. Where it still sends, say write_eof(), and close() at its end.
   virtual void close() = 0;
   /// Ends now: what was written and the socket has not taken is thrown away. connection_lost(null).
   virtual void abort() = 0;

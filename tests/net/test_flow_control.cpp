@@ -43,6 +43,15 @@ TEST_CASE("set_limits: what is not given follows from what is") {
   CHECK(limits_after(7, {}) == "1 7");
 }
 
+// redis 4cb5ad85a: a limit of 1 MB that a slip made 1 GB.
+TEST_CASE("B50: the marks are 16 KiB and 64 KiB unless said otherwise") {
+  const FlowControl flow;
+  CHECK(flow.limits().low == 16'384);
+  CHECK(flow.limits().high == 65'536);
+  CHECK_FALSE(flow.over(65'536));
+  CHECK(flow.over(65'537));
+}
+
 TEST_CASE("set_limits: marks in the wrong order are refused with asyncio's text") {
   CHECK(limits_after(1, 2) == "high (1) must be >= low (2) must be >= 0");
   CHECK(limits_after(0, 1) == "high (0) must be >= low (1) must be >= 0");

@@ -147,8 +147,7 @@ TEST_SUITE_BEGIN("net/real_sockets");
 
 // An error that somebody asks for before the bytes are read becomes an end of the stream: tcp(7),
 // SO_ERROR.
-TEST_CASE(
-    "truth table: bytes, then the end or the reset that came; never an end that did not come") {
+TEST_CASE("B54: bytes, then the end or the reset that came; never an end that did not come") {
   const Loopback net;
   for (const char* poller : pollers) {
     for (const bool data : {false, true}) {
@@ -189,7 +188,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("truth table: who writes into a reset hears the error, and no end of the stream") {
+TEST_CASE("B54: who writes into a reset hears the error, and no end of the stream") {
   const Loopback net;
   for (const bool data : {false, true}) {
     for (const bool at_once : {false, true}) {
@@ -213,7 +212,7 @@ TEST_CASE("truth table: who writes into a reset hears the error, and no end of t
 }
 
 // h2o#603, twisted#2809, cups#4605, bun#37920: hang-ups cannot be masked.
-TEST_CASE("no spinning: a peer that closes or resets, whatever state we are in") {
+TEST_CASE("B88: a peer that closes or resets makes nobody spin, whatever state we are in") {
   const Loopback net;
   const std::pair<const char*, std::function<void(Recorder&)>> states[] = {
       {"idle", [](Recorder&) {}},
@@ -267,6 +266,49 @@ TEST_CASE("no spinning: a peer that closes or resets, whatever state we are in")
           CHECK(recorder->lost());
           CHECK(real.ready_events() == 0);
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("B88: both directions may end in either order, and the connection ends once") {
+  const Loopback net;
+  for (const char* poller : pollers) {
+    for (const bool we_first : {true, false}) {
+      for (const bool paused : {true, false}) {
+        CAPTURE(poller);
+        CAPTURE(we_first);
+        CAPTURE(paused);
+        RealLoop real(poller);
+        auto [ours, peer] = net.connection();
+        const int fd = ours.get();
+        const auto recorder = real.start(std::move(ours));
+        real.settle();
+        recorder->keep_open = true;
+        if (paused) recorder->transport->pause_reading();
+        const auto we_end = [&] {
+          recorder->transport->write("ours");
+          recorder->transport->write_eof();
+        };
+        if (we_first) we_end();
+        real.settle();
+        put(peer, "theirs");
+        put_eof(peer);
+        wait_for_events(fd, POLLIN);
+        real.settle();
+        if (!we_first) we_end();
+        real.settle();
+        CHECK(real.ready_events() == 0);
+        recorder->transport->resume_reading();
+        real.settle();
+        CHECK(recorder->trace == "made data(theirs) eof ");
+        CHECK(real.ready_events() == 0);  // Both ends are over: poll(2) says so for ever.
+        recorder->transport->close();
+        real.settle();
+        CHECK(recorder->trace == "made data(theirs) eof lost() ");
+        char room[16];
+        CHECK(::recv(peer.get(), room, sizeof room, 0) == 4);
+        CHECK(::recv(peer.get(), room, sizeof room, 0) == 0);
       }
     }
   }
@@ -409,7 +451,7 @@ TEST_CASE(
 }
 
 // kivaloo#177, curl#3787 and others: a write that killed the process.
-TEST_CASE("write: to a closed peer it is an error, not a SIGPIPE") {
+TEST_CASE("B44: a write to a closed peer is an error, not a SIGPIPE") {
   const pid_t child = ::fork();
   if (child == 0) {
     ::signal(SIGPIPE, SIG_DFL);
@@ -436,7 +478,7 @@ TEST_CASE("write: to a closed peer it is an error, not a SIGPIPE") {
 }
 
 // TCP sends the signal, too, when a part is on its way: the call then says how much that was.
-TEST_CASE("sendfile: a connection that breaks in the middle is a short count, not a SIGPIPE") {
+TEST_CASE("B44: a sendfile that breaks in the middle is a short count, not a SIGPIPE") {
   constexpr std::size_t bytes = 64 * 1024 * 1024;  // More than the buffers of a connection take.
   std::FILE* const file = std::tmpfile();
   REQUIRE(file != nullptr);
@@ -482,6 +524,44 @@ TEST_CASE("write: a megabyte arrives whole through the smallest send buffer ther
     CHECK((receiver->received == text));
     receiver->calm_down();
     sender->calm_down();
+  }
+}
+
+// tcp(7), RFC 9293 3.10.4: close() with input unread is a reset, which throws away what is on its
+// way.
+TEST_CASE("B49: who says write_eof and closes at the peer's end has every byte arrive") {
+  const Loopback net;
+  const std::string response(1 << 20, 'r');
+  const std::string question(100'000, 'q');
+  for (const char* poller : pollers) {
+    CAPTURE(poller);
+    RealLoop real(poller);
+    auto [ours, peer] = net.connection();
+    const auto server = real.start(std::move(ours));
+    server->on_made = [&] {
+      server->transport->write(response);
+      server->transport->write_eof();  // What it is asked meanwhile, it receives and throws away.
+    };
+    put(peer, question);
+    std::string arrived(response.size() + 1, '?');
+    std::size_t bytes = 0;
+    bool asked_again = false;
+    for (;;) {
+      real.settle();
+      wait_for_events(peer.get(), POLLIN);
+      const ssize_t got =
+          ::recv(peer.get(), arrived.data() + bytes, arrived.size() - bytes, MSG_DONTWAIT);
+      REQUIRE(got >= 0);
+      if (got == 0) break;
+      bytes += static_cast<std::size_t>(got);
+      if (!std::exchange(asked_again, true)) put(peer, question);
+    }
+    arrived.resize(bytes);
+    CHECK((arrived == response));
+    peer.reset();
+    real.settle();
+    CHECK(server->trace.ends_with("eof lost() "));
+    CHECK(server->received.size() == 2 * question.size());
   }
 }
 

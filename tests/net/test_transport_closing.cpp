@@ -110,6 +110,67 @@ TEST_CASE_FIXTURE(NetLoop, "close: after a flush, too, connection_lost comes on 
   CHECK(order == "resume later lost ");
 }
 
+// libuv callback_stack, uvloop d2deffe: what a callback does must not call the next one there and
+// then. pause_writing is the exception, as it is in asyncio: write() itself makes it.
+TEST_CASE_FIXTURE(NetLoop, "B46: whatever a callback does, no other is called inside it") {
+  struct Act {
+    const char* name;
+    std::function<void(Transport&)> act;
+  };
+  const Act acts[] = {
+      {"close", [](Transport& its) { its.close(); }},
+      {"abort", [](Transport& its) { its.abort(); }},
+      {"write and close",
+       [](Transport& its) {
+         its.write(std::string(1000, 'x'));
+         its.close();
+       }},
+      {"write into a broken connection",
+       [this](Transport& its) {
+         kernel.script(Call::send, {.error = EPIPE});
+         its.write(std::string(20'000, 'x'));
+       }},
+      {"pause and resume",
+       [](Transport& its) {
+         its.pause_reading();
+         its.resume_reading();
+       }},
+  };
+  using Slot = std::function<void()> Recorder::*;
+  const Slot slots[] = {&Recorder::on_made, &Recorder::on_data, &Recorder::on_eof,
+                        &Recorder::on_pause, &Recorder::on_resume};
+  int ran = 0;
+  for (const Slot slot : slots) {
+    for (const Act& act : acts) {
+      CAPTURE(act.name);
+      const Link link = start();
+      kernel.set_capacity(fd_of(link), 10);
+      link.transport->set_write_buffer_limits(100, 50);
+      Recorder& protocol = *link.protocol;
+      bool done = false;
+      protocol.*slot = [&] {
+        if (std::exchange(done, true)) return;
+        const std::string before = protocol.trace;
+        act.act(*link.transport);
+        const std::string heard = protocol.trace.substr(before.size());
+        const bool nothing_else = heard.empty() || heard == "pause ";
+        CHECK(nothing_else);
+        ++ran;
+      };
+      in_loop([&] { link.transport->write(std::string(200, 'w')); });
+      kernel.put(link.peer, "data");
+      if (!protocol.lost()) kernel.set_capacity(fd_of(link), 1000);
+      take_all(link.peer);
+      kernel.put_eof(link.peer);
+      run();
+      link.transport->abort();
+      run();
+      kernel.clear(Call::send);
+    }
+  }
+  CHECK(ran == 25);
+}
+
 // ---- abort
 
 // CPython: test_selector_events.py SelectorTransportTests.test_abort, test_force_close

@@ -136,8 +136,7 @@ TEST_SUITE_BEGIN("net/transport_matrix");
 
 // libuv a7c44d674, libevent 3cc0eace, gh-156512 and many more: a callback that ends its own
 // connection.
-TEST_CASE_FIXTURE(NetLoop,
-                  "callbacks: whatever each of them does, the connection ends once, and cleanly") {
+TEST_CASE_FIXTURE(NetLoop, "B45: whatever a callback does, its connection ends once, and cleanly") {
   const std::vector<Callback> callbacks = {
       {"connection_made", &Recorder::on_made},  {"data_received", &Recorder::on_data},
       {"eof_received", &Recorder::on_eof},      {"pause_writing", &Recorder::on_pause},
@@ -179,7 +178,7 @@ TEST_CASE_FIXTURE(NetLoop,
 // cpython#136234, agronholm/anyio#1250: a method that nobody had thought of in that state.
 TEST_CASE_FIXTURE(
     NetLoop,
-    "methods: in every state, any two of them leave a connection that ends once, and cleanly") {
+    "B41: in every state, any two methods leave a connection that ends once, and cleanly") {
   const std::vector<Act> states = {
       {"not yet made", [](Subject&) {}},
       {"open", [](Subject& s) { s.fixture.run(); }},

@@ -357,7 +357,7 @@ TEST_CASE_FIXTURE(NetLoop,
 
 // CPython: test_selector_events.py SelectorSocketTransportTests.test_read_ready_conn_reset
 TEST_CASE_FIXTURE(
-    NetLoop, "read: a reset comes after the bytes before it, and is never an end of the stream") {
+    NetLoop, "B54: a reset comes after the bytes before it, and is never an end of the stream") {
   const Link link = this->link();
   kernel.put(link.peer, "before");
   kernel.reset(link.peer);

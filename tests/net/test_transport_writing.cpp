@@ -109,7 +109,7 @@ TEST_CASE_FIXTURE(NetLoop, "write: a send that takes no byte is tried again when
 }
 
 // cpython#103462, PR 146518: bytes that were taken off the buffer and then not sent.
-TEST_CASE_FIXTURE(NetLoop, "write: whatever each send takes, what arrives is what was written") {
+TEST_CASE_FIXTURE(NetLoop, "B39: whatever each send takes, what arrives is what was written") {
   std::mt19937 random(1);  // The same numbers in every run.
   const Link link = this->link();
   std::string written;
@@ -493,8 +493,7 @@ TEST_CASE_FIXTURE(NetLoop, "pause_writing, resume_writing: alternate over many r
 }
 
 // CVE-2024-12254: writelines() that knew no high-water mark.
-TEST_CASE_FIXTURE(NetLoop,
-                  "pause_writing: after the same byte count, however the bytes are written") {
+TEST_CASE_FIXTURE(NetLoop, "B38: writelines counts towards the high-water mark, as write does") {
   const auto bytes_until_pause = [&](const std::function<void(Transport&)>& write_ten) {
     const Link link = narrow_link(1);
     link.transport->set_write_buffer_limits(1000);

@@ -80,14 +80,51 @@ TEST_CASE("consume: the last byte gives the memory back") {
   CHECK(buffer.bytes().data() == nullptr);
 }
 
-TEST_CASE("append: what does not fit into memory changes nothing") {
+// cpython#146507: a queue of chunks whose size was asked for with every write, and added up anew.
+TEST_CASE("B42: what is appended moves a few times at most, however much waits") {
+  struct Mover {
+    /// Moved bytes are those that were there before, when the block is another one.
+    void append(WriteBuffer& buffer, std::string_view more) {
+      const char* before = buffer.bytes().data();
+      const std::size_t size = buffer.size();
+      buffer.append(more);
+      if (size != 0 && buffer.bytes().data() != before) moved += size;
+      appended += more.size();
+    }
+    std::size_t moved = 0;
+    std::size_t appended = 0;
+  };
+  const std::string piece(16, 'x');
+  SUBCASE("while nothing is sent") {
+    WriteBuffer buffer;
+    Mover mover;
+    for (int i = 0; i < 20'000; ++i) mover.append(buffer, piece);
+    CHECK(mover.moved <= 2 * mover.appended);
+  }
+  SUBCASE("while as much is sent as is written, and a lot waits") {
+    WriteBuffer buffer;
+    Mover mover;
+    for (int i = 0; i < 1'000; ++i) mover.append(buffer, piece);
+    for (int i = 0; i < 20'000; ++i) {
+      buffer.consume(piece.size());
+      mover.append(buffer, piece);
+    }
+    CHECK(mover.moved <= 2 * mover.appended);
+  }
+}
+
+// libevent CVE-2014-6272: a sum of sizes that was too large came out small.
+TEST_CASE("B51: bytes that no memory can hold change nothing") {
   WriteBuffer buffer;
   buffer.append("kept");
-  // A view that claims more than there can be; nothing of it is read. Volatile: compilers see
+  // Views that claim more than there can be; nothing of them is read. Volatile: compilers see
   // through it.
-  const volatile std::size_t claimed = PTRDIFF_MAX;
-  CHECK_THROWS_AS(buffer.append(std::string_view("x", claimed)), std::bad_alloc);
-  CHECK(buffer.bytes() == "kept");
+  const volatile std::size_t claims[] = {PTRDIFF_MAX, SIZE_MAX - 4, SIZE_MAX - 3, SIZE_MAX};
+  for (const std::size_t claimed : claims) {
+    CAPTURE(claimed);
+    CHECK_THROWS_AS(buffer.append(std::string_view("x", claimed)), std::bad_alloc);
+    CHECK(buffer.bytes() == "kept");
+  }
 }
 
 TEST_SUITE_END();

@@ -149,7 +149,7 @@ TEST_SUITE("probes/arguments") {
     }
   }
 
-  TEST_CASE("arguments: g++ 12 destroys an aggregate made with braces twice, clang once") {
+  TEST_CASE("B76: g++ 12 destroys an aggregate made with braces twice, clang once") {
     for (const Shape& shape : std::span(doubled_shapes)) {
       CAPTURE(shape.code);
       const Fate completed = child_fate(shape, probe::fate_of);

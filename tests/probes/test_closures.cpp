@@ -122,7 +122,7 @@ TEST_SUITE("probes/closures") {
     CHECK(probe::fate_of([] { return pause_with(Tracked()); }) == Fate::ran);
   }
 
-  TEST_CASE("closures: g++ 12 destroys the captures of one inside a co_await twice, clang once") {
+  TEST_CASE("B76: g++ 12 destroys the captures of a closure inside a co_await twice, clang once") {
     for (const Shape& shape : std::span(doubled_shapes)) {
       CAPTURE(shape.code);
       const Fate fate = probe::fate_in_child([&shape] { return probe::fate_of(shape.coroutine); });

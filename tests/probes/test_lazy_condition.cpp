@@ -248,7 +248,7 @@ TEST_SUITE("probes/lazy_condition") {
     }
   }
 
-  TEST_CASE("lazy condition: without any declaration g++ 12 misplaces the frame, clang runs it") {
+  TEST_CASE("B77: without any declaration g++ 12 misplaces the frame, clang runs it") {
     for (const Shape& shape : std::span(misplaced_shapes)) {
       CAPTURE(shape.code);
       const Fate fate = fate_of(shape);

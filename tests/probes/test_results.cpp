@@ -119,7 +119,7 @@ TEST_SUITE("probes/results") {
     }
   }
 
-  TEST_CASE("results: a structured binding is right with g++ 12 and clang") {
+  TEST_CASE("B80: a structured binding is right with g++ 12 and clang") {
     const Fate fate = probe::fate_in_child([] { return probe::fate_of(structured_binding); });
     if (probe::is_gcc_12 || probe::is_clang) CHECK(fate == Fate::ran);
     CHECK(fate != Fate::never_ran);

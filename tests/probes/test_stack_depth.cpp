@@ -161,7 +161,7 @@ Coro recursive_over_a_park(int count) {
 }  // namespace
 
 TEST_SUITE("probes/stack_depth") {
-  TEST_CASE("stack depth: a million awaits in a loop stay within 64 KiB") {
+  TEST_CASE("B78: a million awaits in a loop stay within 64 KiB") {
     StackGauge::reset();
     const Coro coro = looped(many);
     coro.run();

@@ -385,7 +385,7 @@ TEST_SUITE("reactor/task/coro") {
     CHECK(Alive::count == before);
   }
 
-  TEST_CASE("dropped body: every shape that g++ 12 drops is noticed") {
+  TEST_CASE("B77: every shape whose body g++ 12 drops is noticed") {
     bodies = 0;
     std::string outcome;
     SUBCASE("while") {

@@ -104,7 +104,7 @@ Coro<int> suspended(int count, Future<> future) {
 }  // namespace
 
 TEST_SUITE("reactor/task/coro_stack") {
-  TEST_CASE("stack: a million awaits in a loop stay flat") {
+  TEST_CASE("B78: a million awaits in a loop stay flat") {
     TestLoop test;
     StackGauge::reset();
     const Task<int> task = test.loop.create_task(looped(many));
@@ -133,7 +133,7 @@ TEST_SUITE("reactor/task/coro_stack") {
     CHECK(StackGauge::stayed_flat(2 * many));
   }
 
-  TEST_CASE("stack: a million awaits inside each other that end later stay flat") {
+  TEST_CASE("B78: a million awaits inside each other that end later stay flat") {
     TestLoop test;
     const Future<> future(test.loop);
     const Task<int> task = test.loop.create_task(suspended(many, future));
@@ -179,7 +179,7 @@ TEST_SUITE("reactor/task/coro_stack") {
     CHECK(StackGauge::stayed_flat(many));
   }
 
-  TEST_CASE("stack: a chain of a million levels that will not be cancelled is destroyed flat") {
+  TEST_CASE("B85: a chain of a million levels that will not be cancelled is destroyed flat") {
     const auto refuses = [](Future<> future) -> Coro<int> {
       for (;;) {
         try {

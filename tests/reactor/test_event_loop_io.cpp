@@ -270,7 +270,7 @@ TEST_CASE_FIXTURE(FakeLoop, "add_reader: a negative descriptor is named") {
   CHECK_THROWS_WITH_AS(loop.add_writer(-7, [] {}), "Invalid file descriptor: -7", ValueError);
 }
 
-TEST_CASE("add_reader: a regular file cannot be watched, and the loop goes on") {
+TEST_CASE("B53: a regular file cannot be watched, and the loop goes on") {
   EventLoop loop;
   std::FILE* const file = std::tmpfile();
   REQUIRE(file != nullptr);

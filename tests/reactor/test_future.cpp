@@ -112,7 +112,7 @@ TEST_SUITE("reactor/task/future") {
   }
 
   // CPython: test_futures.py test_result, test_exception, test_cancel
-  TEST_CASE("future: once it is done, nothing sets it again") {
+  TEST_CASE("B84: once a future is done, nothing sets it again") {
     TestLoop test;
     End how = End::result;
     SUBCASE("with a result") { how = End::result; }
@@ -359,7 +359,7 @@ TEST_SUITE("reactor/task/future") {
   }
 
   // CPython: test_futures.py test_tb_logger_exception_unretrieved
-  TEST_CASE("never retrieved: an exception is reported once, when the last handle goes") {
+  TEST_CASE("B86: an exception that nobody retrieves is reported once, when the last handle goes") {
     TestLoop test;
     {
       std::optional<Future<int>> first = ended(test.loop, End::exception);
@@ -424,7 +424,7 @@ TEST_SUITE("reactor/task/future") {
     CHECK(task.done());
   }
 
-  TEST_CASE("await: a pending future resumes in the pass after its completion, never inline") {
+  TEST_CASE("B82: a pending future resumes in the pass after its completion, never inline") {
     TestLoop test;
     const Future<int> future(test.loop);
     const Task<int> task = test.loop.create_task(awaits(future));

@@ -134,7 +134,7 @@ TEST_CASE("recv: nothing there would block, the end of the stream is 0 bytes") {
   CHECK(end.value == 0);
 }
 
-TEST_CASE("recv: without a buffer it is EINVAL, not the end of the stream") {
+TEST_CASE("B56: a recv without a buffer is EINVAL, not the end of the stream") {
   const auto [one, other] = make_pair_of_sockets();
   REQUIRE(send_text(other.get(), "x").ok());
   CHECK(posix.recv(one.get(), {}).error == EINVAL);
@@ -163,7 +163,7 @@ TEST_CASE("send: several buffers leave as one stream, in order") {
   CHECK(std::string(got.data()) == "hello");
 }
 
-TEST_CASE("send: more buffers than the system takes are a short count, not an error") {
+TEST_CASE("B43: more buffers than the system takes are a short count, not an error") {
   const auto [one, other] = make_pair_of_sockets();
   char byte = 'x';
   const std::vector<iovec> buffers(Kernel::max_iovecs + 1, iovec{&byte, 1});

@@ -74,7 +74,7 @@ struct Leaves {
 }  // namespace
 
 TEST_SUITE("reactor/task/task_reports") {
-  TEST_CASE("never retrieved: a forgotten task that failed is reported once, by name") {
+  TEST_CASE("B86: a forgotten task that failed is reported once, by name") {
     TestLoop test;
     test.loop.create_task(fails(), "worker");
     test.settle();

@@ -145,7 +145,7 @@ TEST_SUITE("streams/byte_buffer") {
     CHECK(line == "line\n");
   }
 
-  TEST_CASE("append: more than any memory is bad_alloc, and nothing has changed") {
+  TEST_CASE("B51: an append of more than any memory is bad_alloc, and nothing has changed") {
     ByteBuffer buffer;
     buffer.append("abc");
     buffer.consume(1);

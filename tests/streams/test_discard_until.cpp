@@ -54,7 +54,7 @@ TEST_SUITE("streams/discard_until") {
     CHECK(reader.state().buffered() == "de\r\n");
   }
 
-  TEST_CASE_FIXTURE(ReaderLoop, "discard_until: after an overrun leads to the next record") {
+  TEST_CASE_FIXTURE(ReaderLoop, "B57: discard_until leads from an overrun to the next record") {
     const StreamReader reader = make_reader(4);
     reader.feed_data("abcdefgh");
     CHECK(said(run(reader, weir::test::readuntil("\n"))) == "LOE-notfound(8)");

@@ -108,7 +108,7 @@ TEST_SUITE("streams/drain") {
   }
 
   // CPython 3.11: test_streams.py test_multiple_drain
-  TEST_CASE_FIXTURE(Paused, "drain: a hundred at once are released first in, first out") {
+  TEST_CASE_FIXTURE(Paused, "B47: a hundred drains at once are released first in, first out") {
     protocol->pause_writing();
     std::vector<int> order;
     std::vector<int> expected;

@@ -208,7 +208,7 @@ TEST_SUITE("streams/reader_options") {
   // ---- The cap
 
   TEST_CASE_FIXTURE(ReaderLoop,
-                    "read cap: readexactly up to it works, above it names the numbers") {
+                    "B58: a readexactly above the read cap is refused, up to it works") {
     const StreamReader reader = make_reader();
     reader.set_read_cap(4);
     reader.feed_data("abcdefgh");
@@ -227,7 +227,7 @@ TEST_SUITE("streams/reader_options") {
     CHECK(said(task) == "ReadCapError: peek() wants 5 bytes, more than the cap of 4");
   }
 
-  TEST_CASE_FIXTURE(ReaderLoop, "read cap: read(-1) stops when it is passed, and loses nothing") {
+  TEST_CASE_FIXTURE(ReaderLoop, "B58: a read(-1) stops when the read cap is passed, and loses nothing") {
     const StreamReader reader = make_reader(2);
     reader.set_read_cap(6);
     const Task<std::string> task = run(reader, weir::test::read(-1));

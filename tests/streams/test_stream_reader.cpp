@@ -70,12 +70,12 @@ TEST_SUITE("streams/stream_reader") {
     CHECK_THROWS_WITH_AS(StreamReader(0), "Limit cannot be <= 0", weir::ValueError);
   }
 
-  TEST_CASE_FIXTURE(ReaderLoop, "StreamReader: the limit is 64 KiB unless said otherwise") {
+  TEST_CASE_FIXTURE(ReaderLoop, "B50: the limit of a reader is 64 KiB unless said otherwise") {
     CHECK(StreamReader(loop).limit() == 65536);
     CHECK(StreamReader(loop, 7).limit() == 7);
   }
 
-  TEST_CASE_FIXTURE(ReaderLoop, "StreamReader: the largest limit does not overflow the ceiling") {
+  TEST_CASE_FIXTURE(ReaderLoop, "B51: the largest limit of a reader does not overflow its ceiling") {
     const StreamReader reader = make_reader(PTRDIFF_MAX);
     reader.feed_data("some");
     CHECK(transport.flow.empty());
@@ -238,7 +238,7 @@ TEST_SUITE("streams/stream_reader") {
   }
 
   // CPython: measured: the three ways in which one long line can arrive
-  TEST_CASE_FIXTURE(ReaderLoop, "readline: what is left of a long line comes as its own line") {
+  TEST_CASE_FIXTURE(ReaderLoop, "B57: what is left of a line that was too long comes as a line of its own") {
     const StreamReader reader = make_reader(4);
     const Task<std::string> long_line = run(reader, weir::test::readline());
     feed(reader, "abcde");
