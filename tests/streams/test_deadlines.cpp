@@ -305,7 +305,8 @@ TEST_SUITE("streams/deadlines") {
 
   // ---- Silence
 
-  TEST_CASE_FIXTURE(Idle, "B89: a stream silent for its idle time-out fails, for reads and drains, for good") {
+  TEST_CASE_FIXTURE(
+      Idle, "B89: a stream silent for its idle time-out fails, for reads and drains, for good") {
     reader.set_idle_timeout(60s);
     const Task<std::string> line = run(reader, weir::test::readline());
     advance(60s - 1ns);

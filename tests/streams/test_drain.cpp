@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -247,6 +249,53 @@ TEST_SUITE("streams/drain") {
     kernel.reset(made.theirs);
     while (!task.done()) pass();
     CHECK_THROWS_AS(task.result(), weir::ConnectionResetError);
+  }
+
+  // cpython#74116: a drain() that never gives up a pass never lets connection_lost in.
+  TEST_CASE_FIXTURE(StreamLoop,
+                    "B47: a loop of writes and drains alone ends when its peer is gone") {
+    Connected made = connect();
+    int rounds = 0;
+    const auto floods = [](StreamWriter writer, int* count) -> Coro<> {
+      while (++*count < 100'000) {
+        writer.write(std::string(1000, 'x'));
+        co_await writer.drain();
+      }
+    };
+    kernel.reset(made.theirs);
+    const Task<> task = loop.create_task(floods(made.writer, &rounds));
+    turn();
+    CHECK(said(task) == "ConnectionResetError: Connection lost");
+    // What may be gathered before it must be sent, and two more.
+    CHECK(rounds <= 65'536 / 1000 + 2);
+  }
+
+  // CVE-2024-12254: the same, by another call, had no bound.
+  TEST_CASE_FIXTURE(StreamLoop, "B38: who drains has no more waiting than the mark and one write") {
+    Connected made = connect(weir::default_limit_bytes, 1);
+    made.writer.transport()->set_write_buffer_limits(10'000);
+    std::size_t most = 0;
+    int writes = 0;
+    const auto floods = [](StreamWriter writer, std::size_t* most_bytes, int* count) -> Coro<> {
+      const std::string half(500, 'x');
+      for (;;) {
+        writer.writelines({half, half});
+        ++*count;
+        *most_bytes = std::max(*most_bytes, writer.transport()->get_write_buffer_size());
+        co_await writer.drain();
+      }
+    };
+    const Task<> task = loop.create_task(floods(made.writer, &most, &writes));
+    for (int i = 0; i < 5; ++i) {
+      turn();
+      kernel.set_capacity(made.writer.get_extra_info("socket").socket()->fd(), 9'000);
+      kernel.take(made.theirs);
+    }
+    CHECK(writes > 20);
+    CHECK(most > 10'000);
+    CHECK(most <= 11'001);
+    task.cancel();
+    settle();
   }
 
   TEST_CASE_FIXTURE(StreamLoop, "drain: what is gathered counts, and is sent before it waits") {

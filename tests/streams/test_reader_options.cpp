@@ -227,7 +227,8 @@ TEST_SUITE("streams/reader_options") {
     CHECK(said(task) == "ReadCapError: peek() wants 5 bytes, more than the cap of 4");
   }
 
-  TEST_CASE_FIXTURE(ReaderLoop, "B58: a read(-1) stops when the read cap is passed, and loses nothing") {
+  TEST_CASE_FIXTURE(ReaderLoop,
+                    "B58: a read(-1) stops when the read cap is passed, and loses nothing") {
     const StreamReader reader = make_reader(2);
     reader.set_read_cap(6);
     const Task<std::string> task = run(reader, weir::test::read(-1));

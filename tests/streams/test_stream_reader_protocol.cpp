@@ -215,7 +215,8 @@ TEST_SUITE("streams/stream_reader_protocol") {
     }
   }
 
-  TEST_CASE_FIXTURE(ByHand, "B81: the captures of a client callback live as long as its coroutines") {
+  TEST_CASE_FIXTURE(ByHand,
+                    "B81: the captures of a client callback live as long as its coroutines") {
     auto token = std::make_shared<std::string>("captured");
     const std::weak_ptr<std::string> watch = token;
     std::string seen;

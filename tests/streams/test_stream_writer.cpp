@@ -91,7 +91,8 @@ TEST_SUITE("streams/stream_writer") {
   }
 
   // CPython 3.13: streams.py StreamWriter.__del__
-  TEST_CASE_FIXTURE(ByHand, "B59: the last handle of a writer posts a close, and does not call it") {
+  TEST_CASE_FIXTURE(ByHand,
+                    "B59: the last handle of a writer posts a close, and does not call it") {
     {
       const StreamWriter writer = make_writer();
     }
@@ -204,7 +205,8 @@ TEST_SUITE("streams/stream_writer") {
     CHECK(said(read) == R"("received")");
   }
 
-  TEST_CASE_FIXTURE(StreamLoop, "B59: when the last handle has gone, what was written is sent, then the end") {
+  TEST_CASE_FIXTURE(StreamLoop,
+                    "B59: when the last handle has gone, what was written is sent, then the end") {
     std::optional<Connected> made(connect());
     const int theirs = made->theirs;
     made->writer.write("bye");
