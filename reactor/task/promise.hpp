@@ -37,7 +37,7 @@ struct PromiseBase {
   PromiseBase* parent = nullptr;  // Who awaits this one; null for a task's outermost.
   CoroOwner* owner = nullptr;     // The object whose destructor would destroy the frame.
   bool started = false;           // Awaited, or given to a task.
-  bool finished = false;          // At the final suspension point; done() is true at co_return.
+  bool finished = false;          // At the final suspension point; g++ has done() true before it.
   bool started_inline = false;    // Its parent's await_suspend is still on the stack.
 
   /// Whoever starts it says so first; nobody can a second time.

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -39,9 +40,121 @@ Coro<> sleeps(std::string* trace) {
   }
 }
 
+/// Waits for `gate`; then gives 7, or throws.
+Coro<int> waits_for(weir::Future<> gate, bool fails, Alive) {
+  co_await gate;
+  if (fails) throw std::out_of_range("far");
+  co_return 7;
+}
+
+/// What the future says now.
+std::string state_of(const ConcurrentFuture<int>& future) {
+  if (!future.done()) return "pending";
+  try {
+    return std::to_string(future.result(0s));
+  } catch (const CancelledError&) {
+    return "cancelled";
+  } catch (const std::out_of_range&) {
+    return "failed";
+  }
+}
+
+/// What the other thread does, and the loop's: each step is done under one lock, so that orders of
+/// steps are all the races there are.
+class TwoSides {
+ public:
+  TwoSides(bool fails, bool closes) : fails_(fails), closes_(closes) {}
+
+  void thread_step(int number) {
+    if (number == 0) {
+      future_.emplace(start());
+      return;
+    }
+    const std::string before = state_of(*future_);
+    if (number != 2) return;
+    cancel_said_ = future_->cancel();
+    if (before == "pending" && !*cancel_said_) complain("cancel() refused what was pending");
+    if ((state_of(*future_) == "cancelled") != *cancel_said_) complain("cancel() has lied");
+  }
+  void loop_step(int number) {
+    if (number == 1 && !gate_.done()) gate_.set_result();
+    if (number == 3 && closes_) return test_.loop.close();
+    test_.pass();
+  }
+  /// After each step: what is done stays as it is.
+  void look() {
+    if (!future_) return;
+    const std::string now = state_of(*future_);
+    if (seen_ != "pending" && now != seen_) complain("it was " + seen_ + ", and is " + now);
+    seen_ = now;
+  }
+  std::string finish() {
+    if (!test_.loop.is_closed()) {
+      if (!gate_.done()) gate_.set_result();
+      test_.settle();
+      test_.loop.close();
+    }
+    look();
+    const std::string end = cancel_said_ == true ? "cancelled" : fails_ ? "failed" : "7";
+    if (seen_ != end && (seen_ != "cancelled" || !closes_)) complain("it ended " + seen_);
+    test_.take_reports();
+    return complaint_;
+  }
+
+ private:
+  ConcurrentFuture<int> start() {
+    return run_coroutine_threadsafe(waits_for(gate_, fails_, Alive()), test_.loop);
+  }
+  void complain(const std::string& what) { complaint_ += what + "; "; }
+
+  bool fails_;
+  bool closes_;
+  TestLoop test_;
+  weir::Future<> gate_{test_.loop};
+  std::optional<ConcurrentFuture<int>> future_;
+  std::optional<bool> cancel_said_;
+  std::string seen_ = "pending";
+  std::string complaint_;
+};
+
 }  // namespace
 
 TEST_SUITE("reactor/task/run_coroutine_threadsafe") {
+  // RUSTSEC-2021-0124: a channel for one value that was closed, sent to and polled at once.
+  TEST_CASE("B83: in every order of four steps of a thread and four of the loop it ends once") {
+    const int alive = Alive::count;
+    int orders = 0;
+    for (unsigned mask = 0; mask < 256; ++mask) {
+      if (std::popcount(mask) != 4) continue;
+      for (const bool fails : {false, true}) {
+        for (const bool closes : {false, true}) {
+          ++orders;
+          std::string order;
+          TwoSides sides(fails, closes);
+          int of_thread = 0;
+          int of_loop = 0;
+          bool refused = false;
+          for (unsigned step = 0; step < 8 && !refused; ++step) {
+            const bool threads_turn = ((mask >> step) & 1) != 0;
+            order += threads_turn ? 'T' : 'L';
+            try {
+              threads_turn ? sides.thread_step(of_thread++) : sides.loop_step(of_loop++);
+            } catch (const weir::RuntimeError&) {
+              refused = true;  // Started on a loop that is closed.
+            }
+            sides.look();
+          }
+          CAPTURE(order);
+          CAPTURE(fails);
+          CAPTURE(closes);
+          if (!refused) CHECK(sides.finish() == "");
+        }
+      }
+    }
+    CHECK(orders == 280);
+    CHECK(Alive::count == alive);
+  }
+
   // CPython: test_tasks.py test_run_coroutine_threadsafe
   TEST_CASE("result: what the coroutine returned, as often as it is asked for") {
     TestLoop test;

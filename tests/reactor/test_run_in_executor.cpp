@@ -30,7 +30,56 @@ using weir::test::Alive;
 using weir::test::TestLoop;
 using namespace std::chrono_literals;
 
+namespace {
+
+/// Runs a job as soon as it gets it, or when told to: threads that are very fast, or slow.
+class ByHand final : public Executor {
+ public:
+  explicit ByHand(bool at_once) : at_once_(at_once) {}
+  void submit(weir::Callback job) override {
+    jobs_.push_back(std::move(job));
+    if (at_once_) run();
+  }
+  void shutdown(bool) override { jobs_.clear(); }
+  void run() {
+    for (weir::Callback& job : std::exchange(jobs_, {})) job();
+  }
+
+ private:
+  bool at_once_;
+  std::vector<weir::Callback> jobs_;
+};
+
+}  // namespace
+
 TEST_SUITE("reactor/task/run_in_executor") {
+  // llvm-project#56301: a thread that resumes a coroutine whose await_suspend() has not returned
+  // runs on a frame that is still written to.
+  TEST_CASE("B79: a job that ends before its await has suspended is heard of in a later pass") {
+    for (const bool at_once : {true, false}) {
+      CAPTURE(at_once);
+      TestLoop test;
+      ByHand executor(at_once);
+      std::string order;
+      const auto awaits = [](ByHand* its, std::string* trace) -> Coro<> {
+        const Future<int> job = weir::get_running_loop().run_in_executor(*its, [trace] {
+          *trace += "job ";
+          return 7;
+        });
+        its->run();
+        *trace += job.done() ? "done " : "pending ";
+        *trace += std::to_string(co_await job);
+      };
+      const Task<> task = test.loop.create_task(awaits(&executor, &order));
+      test.pass();
+      CHECK(order == "job pending ");
+      test.pass();  // The letter that the job has sent.
+      test.settle();
+      CHECK(order == "job pending 7");
+      CHECK(task.done());
+    }
+  }
+
   // CPython: test_events.py test_run_in_executor
   TEST_CASE("run_in_executor: the future gets what the function returns") {
     TestLoop test;

@@ -273,6 +273,28 @@ TEST_SUITE("reactor/task/task") {
     CHECK(alive == 0);
   }
 
+  // GCC PR 121961: a frame that was destroyed inside its own await_suspend().
+  TEST_CASE("B80: a frame is destroyed when its coroutine has left the stack") {
+    struct Witness {
+      explicit Witness(int* into) : inside(into) {}
+      Witness(Witness&& other) noexcept : inside(std::exchange(other.inside, nullptr)) {}
+      ~Witness() {
+        if (inside != nullptr) *inside = weir::detail::current_task != nullptr ? 1 : 0;
+      }
+      int* inside;  // Whether a coroutine was being resumed.
+    };
+    TestLoop test;
+    int inside = -1;
+    const auto holds = [](Witness) -> Coro<int> {
+      co_await weir::sleep(std::chrono::seconds(0));
+      co_return 7;
+    };
+    const Task<int> task = test.loop.create_task(holds(Witness(&inside)));
+    test.settle();
+    CHECK(task.result() == 7);
+    CHECK(inside == 0);
+  }
+
   TEST_CASE("frame: a coroutine's argument that cancels the task while it goes changes nothing") {
     struct CancelsTask {
       explicit CancelsTask(std::optional<Task<int>>* task) : slot(task) {}

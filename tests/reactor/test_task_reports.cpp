@@ -74,6 +74,17 @@ struct Leaves {
 }  // namespace
 
 TEST_SUITE("reactor/task/task_reports") {
+  TEST_CASE("B86: nothing can be thrown where a coroutine ends") {
+    using Promise = weir::Coro<int>::promise_type;
+    using End = decltype(std::declval<Promise&>().final_suspend());
+    CHECK(noexcept(std::declval<Promise&>().final_suspend()));
+    CHECK(noexcept(std::declval<Promise&>().unhandled_exception()));
+    CHECK(noexcept(std::declval<End&>().await_ready()));
+    CHECK(noexcept(std::declval<End&>().await_resume()));
+    CHECK(noexcept(
+        std::declval<End&>().await_suspend(std::declval<std::coroutine_handle<Promise>>())));
+  }
+
   TEST_CASE("B86: a forgotten task that failed is reported once, by name") {
     TestLoop test;
     test.loop.create_task(fails(), "worker");

@@ -7,12 +7,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include <weir/net/connect.hpp>
+#include <weir/net/server.hpp>
 #include <weir/net/socket.hpp>
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
+#include <weir/reactor/task/wait.hpp>
 #include <weir/streams/open_connection.hpp>
+#include <weir/streams/read_options.hpp>
+#include <weir/streams/start_server.hpp>
 
 #include <tests/streams/stream_fixture.hpp>
 #include <tests/streams/stream_loop.hpp>
@@ -51,6 +57,16 @@ std::string error_of(StreamLoop& test, weir::Coro<T> coro) {
 }  // namespace
 
 TEST_SUITE("streams/open_connection") {
+  // GCC PR 95599: g++ 12 destroys an aggregate that is made with braces inside a co_await twice.
+  TEST_CASE("B76: options, which are made with braces, have nothing to destroy") {
+    CHECK(std::is_trivially_destructible_v<weir::OpenOptions>);
+    CHECK(std::is_trivially_destructible_v<weir::StartServerOptions>);
+    CHECK(std::is_trivially_destructible_v<weir::ConnectOptions>);
+    CHECK(std::is_trivially_destructible_v<weir::ServerOptions>);
+    CHECK(std::is_trivially_destructible_v<weir::RecordOptions>);
+    CHECK(std::is_trivially_destructible_v<weir::WaitOptions>);
+  }
+
   // CPython: test_streams.py test_open_connection
   TEST_CASE_FIXTURE(StreamLoop, "open_connection: gives both ends of a conversation") {
     const int listener = kernel.listen_on(port);

@@ -73,7 +73,7 @@ TEST_SUITE("system/run_in_executor_threads" * doctest::timeout(10)) {
     loop.close();
   }
 
-  TEST_CASE("threads: what a job holds is destroyed on the loop's thread") {
+  TEST_CASE("B79: what a job holds is destroyed on the loop's thread") {
     struct SaysWhere {
       explicit SaysWhere(std::thread::id* into) : destroyed_on(into) {}
       SaysWhere(SaysWhere&& other) noexcept
