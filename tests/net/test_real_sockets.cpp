@@ -34,114 +34,22 @@
 #include <weir/reactor/unique_fd.hpp>
 
 #include <tests/net/net_loop.hpp>
+#include <tests/net/real_loop.hpp>
 #include <tests/net/recorder.hpp>
 
 using namespace weir;
 using namespace std::chrono_literals;
 using weir::test::error_of;
+using weir::test::fd_of;
+using weir::test::Loopback;
+using weir::test::pollers;
+using weir::test::posix;
+using weir::test::put;
+using weir::test::put_eof;
+using weir::test::RealLoop;
 using weir::test::Recorder;
-
-namespace {
-
-Kernel& posix = Kernel::posix();
-
-/// A listener on a free port of 127.0.0.1, and sockets that are connected through it. All of them
-/// block.
-class Loopback {
- public:
-  Loopback() : listener_(posix, ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
-            0);
-    REQUIRE(::listen(listener_.get(), 100) == 0);
-    address_ = address_of(listener_.get());
-  }
-  static sockaddr_in address_of(int fd) {
-    sockaddr_in address{};
-    socklen_t length = sizeof address;
-    REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-    return address;
-  }
-  static UniqueFd connect_to(const sockaddr_in& address) {
-    UniqueFd fd(posix, ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    return fd;
-  }
-  /// Ours, and the peer's.
-  std::pair<UniqueFd, UniqueFd> connection() const {
-    UniqueFd ours = connect_to(address_);
-    return {std::move(ours),
-            UniqueFd(posix, ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC))};
-  }
-
- private:
-  UniqueFd listener_;
-  sockaddr_in address_{};
-};
-
-void put(const UniqueFd& fd, const std::string& text) {
-  REQUIRE(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
-          static_cast<ssize_t>(text.size()));
-}
-void put_eof(const UniqueFd& fd) { REQUIRE(::shutdown(fd.get(), SHUT_WR) == 0); }
-/// Closes with a reset.
-void reset(UniqueFd& fd) {
-  const linger at_once{1, 0};
-  REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
-  fd.reset();
-}
-/// Until poll(2) says one of `events` of `fd`; POLLHUP and POLLERR need not be asked for.
-void wait_for_events(int fd, short events) {
-  pollfd wanted{fd, events, 0};
-  const bool came = ::poll(&wanted, 1, 10'000) == 1;
-  REQUIRE(came);
-}
-
-/// A loop on the real kernel, counted, with one of its pollers.
-class RealLoop {
- public:
-  explicit RealLoop(const char* poller = nullptr) {
-    if (poller != nullptr) ::setenv("WEIR_POLLER", poller, 1);
-    loop.emplace(calls);
-    if (poller != nullptr) ::unsetenv("WEIR_POLLER");
-    loop->set_exception_handler(
-        [](EventLoop&, const ExceptionContext& report) { FAIL_CHECK(to_string(report)); });
-  }
-  ~RealLoop() { loop->close(); }
-
-  std::shared_ptr<Recorder> start(UniqueFd ours, int protocol = IPPROTO_TCP) {
-    auto recorder = std::make_shared<Recorder>();
-    detail::SocketTransport::start(*loop, Socket(calls, ours.release(), protocol), recorder,
-                                   Endpoint(), nullptr, {});
-    return recorder;
-  }
-  /// Passes that do not wait: what is ready is done.
-  void settle() {
-    for (int i = 0; i < 20; ++i) {
-      loop->stop();
-      loop->run_forever();
-    }
-  }
-  /// What the poller would wake up for, now that all has been done. Nothing, or the loop spins.
-  std::size_t ready_events() {
-    std::vector<Ready> ready;
-    REQUIRE(loop->poller().wait(Duration::zero(), ready) == 0);
-    return ready.size();
-  }
-
-  CountingKernel calls{posix};
-  std::optional<EventLoop> loop;
-};
-
-int fd_of(const Recorder& recorder) {
-  return recorder.transport->get_extra_info("socket").socket()->fd();
-}
-
-constexpr const char* pollers[] = {"epoll", "poll"};
-
-}  // namespace
+using weir::test::reset;
+using weir::test::wait_for_events;
 
 TEST_SUITE_BEGIN("net/real_sockets");
 
