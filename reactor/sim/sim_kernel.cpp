@@ -121,6 +121,7 @@ void SimKernel::touched(int fd) {
 void SimKernel::note_misuse(std::string_view call, int fd, std::string_view what) {
   misuses_.push_back(std::string(call) + ": descriptor " + std::to_string(fd) + " " +
                      std::string(what));
+  network_->trace.note(network_->now, "misuse: " + misuses_.back());
 }
 
 int SimKernel::said(Call call, int fd, int error) {

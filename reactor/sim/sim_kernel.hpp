@@ -63,6 +63,8 @@ class SimKernel final : public Kernel {
 
   /// From now on nothing goes wrong, and what is on its way arrives.
   void heal();
+  /// After so many events a wait is ELOOP: the program spins.
+  void set_max_events(std::uint64_t count) noexcept { max_events_ = count; }
   /// How often it did this to the program.
   std::uint64_t injected(SimFault fault) const noexcept;
   SimTrace& trace() noexcept;
@@ -164,6 +166,7 @@ class SimKernel final : public Kernel {
   std::map<std::string, File> files_;                      // What unix sockets have left.
   std::map<int, struct sigaction> signals_;
   std::vector<std::string> misuses_;
+  std::uint64_t max_events_ = 1'000'000'000;
   std::uint64_t next_job_ = 0;
   std::uint64_t next_inode_ = 1;
   std::uint16_t next_port_ = 49152;  // IANA's first ephemeral port.

@@ -42,6 +42,7 @@ void SimKernel::SimPoller::touched(int fd) {
 }
 
 int SimKernel::SimPoller::wait(std::optional<Duration> timeout, std::vector<Ready>& ready) {
+  if (network_.trace.events() > kernel_.max_events_) return ELOOP;
   network_.pass_time();
   if (network_.strikes(SimFault::interrupted)) {
     network_.trace.call(network_.now, Call::poller_wait, -1, 0, EINTR);
@@ -103,11 +104,6 @@ std::vector<Ready> SimKernel::SimPoller::ready_now() const {
 
 void SimKernel::SimPoller::disturb(std::vector<Ready>& found) {
   hold_back(found);
-  for (const Ready& event : found) {
-    Watch& watch = watched_.at(event.fd);
-    if (++watch.unanswered == most_unanswered + 1)
-      kernel_.note_misuse("poller_wait", event.fd, "is reported again and again, and not asked");
-  }
   if (network_.strikes(SimFault::spurious)) add_spurious(found);
   if (network_.strikes(SimFault::replay)) add_replay(found);
   if (found.size() > 1 && network_.strikes(SimFault::reorder)) {
@@ -154,11 +150,23 @@ void SimKernel::SimPoller::add_replay(std::vector<Ready>& found) {
   if (reportable(event.fd, found)) found.push_back(event);
 }
 
+/// What is true, and told again and again, is something that the program does not want to know.
+void SimKernel::SimPoller::count(const Ready& event) {
+  const auto found = watched_.find(event.fd);
+  if (found == watched_.end() || found->second.generation != event.generation) return;
+  const Interest interest = found->second.interest;
+  const bool readable = event.readable && wants_read(interest) && kernel_.readable(event.fd);
+  const bool writable = event.writable && wants_write(interest) && kernel_.writable(event.fd);
+  if ((readable || writable) && ++found->second.unanswered == most_unanswered + 1)
+    kernel_.note_misuse("poller_wait", event.fd, "is reported again and again, and not asked");
+}
+
 void SimKernel::SimPoller::report(std::vector<Ready>& found, std::vector<Ready>& ready) {
   for (const Ready& event : found) {
     network_.trace.event(network_.now, SimTrace::Event::ready,
                          static_cast<std::uint64_t>(event.fd) << 32U | event.generation,
                          (event.readable ? 1 : 0) + (event.writable ? 2 : 0));
+    count(event);
     history_.push_back(event);
     if (history_.size() > history_length) history_.pop_front();
     ready.push_back(event);

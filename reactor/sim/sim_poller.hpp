@@ -43,6 +43,7 @@ class SimKernel::SimPoller final : public Poller {
   void hold_back(std::vector<Ready>& found);
   void add_spurious(std::vector<Ready>& found);
   void add_replay(std::vector<Ready>& found);
+  void count(const Ready& event);
   void report(std::vector<Ready>& found, std::vector<Ready>& ready);
   void oversleep();
   bool reportable(int fd, const std::vector<Ready>& found) const;
