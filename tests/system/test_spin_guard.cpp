@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,9 +23,11 @@
 #include <utility>
 #include <vector>
 
+#include <weir/net/server.hpp>
 #include <weir/net/transport.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/sim/counting_kernel.hpp>
+#include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/unique_fd.hpp>
 
 #include <tests/net/real_loop.hpp>
@@ -232,6 +235,26 @@ std::pair<UniqueFd, UniqueFd> connect_ends(const Loopback& net, bool tcp) {
   return tcp ? net.connection() : unix_connection();
 }
 
+/// As long as it lives, no descriptor can be opened.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const int lowest_free = ::dup(STDIN_FILENO);
+    REQUIRE(lowest_free >= 0);
+    ::close(lowest_free);
+    rlimit now = before_;
+    now.rlim_cur = static_cast<rlim_t>(lowest_free);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &now) == 0);
+  }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
 }  // namespace
 
 TEST_SUITE_BEGIN("system/spin_guard" * doctest::timeout(60));
@@ -279,6 +302,35 @@ TEST_CASE("spin guard: all of these connections together wake the loop once a se
     CHECK(real.calls.count(Call::poller_wait) <= 1);  // The one that the timer ended.
     CHECK(real.calls.total_system_calls() <= 2);
     for (const Cell& cell : cells) cell.recorder->calm_down();
+  }
+}
+
+TEST_CASE("spin guard: a client that no descriptor is left for wakes its server once a second") {
+  for (const char* poller : pollers) {
+    const std::string where = poller;
+    CAPTURE(where);
+    RealLoop real(poller);
+    int reports = 0;
+    real.loop->set_exception_handler([&](EventLoop&, const ExceptionContext& report) {
+      CHECK(report.message == "socket.accept() out of system resource");
+      if (++reports >= 2) real.loop->stop();
+    });
+    const auto factory = [] { return std::make_shared<Recorder>(); };
+    const Server server = real.loop->run_until_complete(create_server(factory, "127.0.0.1", 0));
+    const int listener = server.sockets().at(0).fd();
+    const UniqueFd client = Loopback::connect_to(Loopback::address_of(listener));
+    wait_for_events(listener, POLLIN);
+    {
+      const NoDescriptors none;
+      real.settle();
+      CHECK(reports == 1);
+      CHECK(real.ready_events() == 0);
+      real.calls.reset();
+      real.loop->run_forever();  // Until it has tried again.
+      CHECK(reports == 2);
+      CHECK(real.calls.count(Call::accept) == 1);
+      CHECK(real.calls.count(Call::poller_wait) <= most_useless_wake_ups);
+    }
   }
 }
 
