@@ -360,29 +360,37 @@ TEST_CASE(
 
 // kivaloo#177, curl#3787 and others: a write that killed the process.
 TEST_CASE("B44: a write to a closed peer is an error, not a SIGPIPE") {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::signal(SIGPIPE, SIG_DFL);
-    int fds[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) ::_exit(1);
-    ::close(fds[1]);
-    EventLoop loop;
-    const auto recorder = std::make_shared<Recorder>();
-    recorder->on_made = [&] {
-      recorder->transport->pause_reading();
-      recorder->transport->write("a");
-      recorder->transport->write(std::string(100'000, 'b'));
-      recorder->transport->writelines({"c", "d"});
-    };
-    recorder->on_lost = [&] { loop.stop(); };
-    detail::SocketTransport::start(loop, Socket(posix, fds[0]), recorder, Endpoint(), nullptr, {});
-    loop.run_forever();
-    ::_exit(describe(recorder->error) == "BrokenPipeError: [Errno 32] Broken pipe" ? 42 : 2);
+  for (const bool pieces : {false, true}) {  // One buffer and several are two system calls.
+    CAPTURE(pieces);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::signal(SIGPIPE, SIG_DFL);
+      int fds[2];
+      if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) ::_exit(1);
+      ::close(fds[1]);
+      EventLoop loop;
+      const auto recorder = std::make_shared<Recorder>();
+      recorder->on_made = [&] {
+        const std::string large(100'000, 'b');
+        recorder->transport->pause_reading();
+        if (pieces) {
+          recorder->transport->writelines({"a", large});
+        } else {
+          recorder->transport->write(large);
+        }
+        recorder->transport->writelines({"c", "d"});
+      };
+      recorder->on_lost = [&] { loop.stop(); };
+      detail::SocketTransport::start(loop, Socket(posix, fds[0]), recorder, Endpoint(), nullptr,
+                                     {});
+      loop.run_forever();
+      ::_exit(describe(recorder->error) == "BrokenPipeError: [Errno 32] Broken pipe" ? 42 : 2);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 42);
   }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 42);
 }
 
 // TCP sends the signal, too, when a part is on its way: the call then says how much that was.

@@ -448,7 +448,8 @@ TEST_CASE_FIXTURE(NetLoop, "resume_writing: at the low mark, when the socket has
   CHECK(link.protocol->trace == "made pause resume ");
 }
 
-TEST_CASE_FIXTURE(NetLoop, "pause_writing: with a high mark of 0, every byte that waits pauses") {
+TEST_CASE_FIXTURE(NetLoop,
+                  "B48: with a high mark of 0 every byte that waits pauses, and none resumes") {
   const Link link = narrow_link(1);
   link.transport->set_write_buffer_limits(0);
   in_loop([&] { link.transport->write("x"); });  // Taken at once.

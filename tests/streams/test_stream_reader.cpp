@@ -45,7 +45,7 @@ std::string pattern(std::size_t size) {
 Coro<> reads_at_random(StreamReader reader, std::mt19937* random, std::string* got) {
   while (!reader.at_eof()) {
     const auto call = (*random)() % 5;
-    const auto size = static_cast<std::ptrdiff_t>((*random)() % 40 + 1);
+    const auto size = static_cast<std::ptrdiff_t>((*random)() % 400 + 1);
     if (call == 0) *got += co_await reader.read(size);
     if (call == 1) *got += co_await reader.readexactly(size);
     if (call == 2) *got += co_await reader.readuntil("!");
