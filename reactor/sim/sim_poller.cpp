@@ -128,10 +128,14 @@ void SimKernel::SimPoller::hold_back(std::vector<Ready>& found) {
   found = std::move(left);
 }
 
-/// A pending connect() is never reported before it is decided, and none is reported twice.
-bool SimKernel::SimPoller::reportable(int fd, const std::vector<Ready>& found) const {
+/// A pending connect() is never reported before it is decided, unless for somebody who had the
+/// number before; and nothing is reported twice.
+bool SimKernel::SimPoller::reportable(const Ready& event, const std::vector<Ready>& found) const {
+  const int fd = event.fd;
   const SocketPtr socket = kernel_.find(fd);
-  if (socket != nullptr && socket->state == Socket::State::connecting) return false;
+  const auto watch = watched_.find(fd);
+  const bool stale = watch != watched_.end() && watch->second.generation != event.generation;
+  if (!stale && socket != nullptr && socket->state == Socket::State::connecting) return false;
   return std::none_of(found.begin(), found.end(), [fd](const Ready& its) { return its.fd == fd; });
 }
 
@@ -139,15 +143,16 @@ void SimKernel::SimPoller::add_spurious(std::vector<Ready>& found) {
   if (watched_.empty()) return;
   auto at = watched_.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(network_.random.between(0, watched_.size() - 1)));
-  if (!reportable(at->first, found)) return;
   const Interest interest = at->second.interest;
-  found.push_back({at->first, at->second.generation, wants_read(interest), wants_write(interest)});
+  const Ready event = {at->first, at->second.generation, wants_read(interest),
+                       wants_write(interest)};
+  if (reportable(event, found)) found.push_back(event);
 }
 
 void SimKernel::SimPoller::add_replay(std::vector<Ready>& found) {
   if (history_.empty()) return;
   const Ready event = history_[network_.random.between(0, history_.size() - 1)];
-  if (reportable(event.fd, found)) found.push_back(event);
+  if (reportable(event, found)) found.push_back(event);
 }
 
 /// What is true, and told again and again, is something that the program does not want to know.

@@ -46,7 +46,7 @@ class SimKernel::SimPoller final : public Poller {
   void count(const Ready& event);
   void report(std::vector<Ready>& found, std::vector<Ready>& ready);
   void oversleep();
-  bool reportable(int fd, const std::vector<Ready>& found) const;
+  bool reportable(const Ready& event, const std::vector<Ready>& found) const;
 
   SimKernel& kernel_;
   detail::SimNetwork& network_;

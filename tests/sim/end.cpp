@@ -65,9 +65,18 @@ void End::made(const std::shared_ptr<Transport>& transport) {
   world_.note(name_ + " is end " + std::to_string(*stream_));
   for (const Step& step : side_.steps) {
     if (step.when != When::after) continue;
-    timers_.push_back(world_.loop.call_later(step.time, [this, &step] { perform(step); }));
+    const TimePoint due = world_.kernel.now() + step.time;
+    timers_.push_back(world_.loop.call_later(step.time, [this, &step, due] {
+      if (world_.kernel.now() < due) complain("a timer is early");
+      perform(step);
+    }));
   }
+  set_marks(*transport);
   fire(When::made);
+}
+
+void End::set_marks(Transport& transport) {
+  if (side_.high != 0) transport.set_write_buffer_limits(static_cast<std::ptrdiff_t>(side_.high));
 }
 
 void End::got(std::string_view data) {
@@ -278,6 +287,7 @@ void End::check_quiet() {
     complain("write_eof() is not sent");
   if (transport->is_reading() && world_.kernel.readable(fd_))
     complain("the socket is readable, and it waits");
+  if (cancelled_ && !transport->is_closing()) complain("was cancelled, and is still open");
   if (waiting) check_read_wait(*waiting);
 }
 
@@ -343,6 +353,7 @@ void End::adopt_stream(const StreamReader& reader, const std::shared_ptr<Transpo
   fd_ = transport->get_extra_info("socket").socket()->fd();
   stream_ = world_.kernel.stream_of(fd_);
   if (!stream_) return complain("a stream without a connection");
+  set_marks(*transport);
   world_.register_stream(*stream_, *this);
   world_.note(name_ + " is end " + std::to_string(*stream_));
 }

@@ -61,7 +61,7 @@ class End {
   void write(Transport& transport, std::size_t bytes, bool pieces);
   void write_eof(Transport& transport);
   void note_close() noexcept { closed_ = true; }
-  void note_abort() noexcept { aborted_ = true; }
+  void note_abort(bool aborts = true) noexcept { aborted_ = aborts; }
   /// Whoever was connecting it has been cancelled: if it comes to be, it is closed again.
   void note_cancel() noexcept { cancelled_ = true; }
   /// Of a stream: `bytes` were read, the next ones of the peer's.
@@ -85,6 +85,7 @@ class End {
   const Side& side() const noexcept { return side_; }
   const std::string& name() const noexcept { return name_; }
   std::uint32_t face() const noexcept { return face_; }
+  bool aborted() const noexcept { return aborted_; }
   bool connected() const noexcept { return stream_.has_value(); }
   /// Ended in order, as far as this end is concerned: everything written must come out.
   bool orderly() const;
@@ -102,6 +103,7 @@ class End {
   const SimStream& truth() const;
   const SimStream& peer_truth() const;
   void fire(When when);
+  void set_marks(Transport& transport);
   void check_sizes(Transport& transport);
   void check_read_wait(const Step& step);
   void check_loss(const std::exception_ptr& error);

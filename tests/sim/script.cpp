@@ -79,6 +79,8 @@ Side make_side(SimRandom& random, Style style) {
   Side side;
   side.style = style;
   side.keeps_open = random.below(3) == 0;
+  const std::uint32_t high = 1 + random.below(3000);
+  if (random.coin()) side.high = high;
   side.limit = 1 + random.below(random.coin() ? 60 : 3000);
   const std::uint32_t steps = 1 + random.below(8);
   for (std::uint32_t i = 0; i < steps; ++i) side.steps.push_back(make_step(random, style));
@@ -158,9 +160,11 @@ std::string lines_of(const Side& side) {
 }
 
 std::string kind_of(const Side& side) {
-  if (side.style == Style::stream) return "a stream, limit " + std::to_string(side.limit);
   std::string kind = side.style == Style::buffered ? "a buffered protocol" : "a protocol";
-  return kind + (side.keeps_open ? " that stays after the end" : "");
+  if (side.style == Style::stream) kind = "a stream, limit " + std::to_string(side.limit);
+  if (side.high != 0) kind += ", high-water mark " + std::to_string(side.high);
+  if (side.style == Style::stream) return kind;
+  return kind + (side.keeps_open ? ", that stays after the end" : "");
 }
 
 std::string text_of(const ServerScript& server, std::size_t number) {

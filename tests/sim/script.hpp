@@ -61,6 +61,7 @@ struct Step {
 struct Side {
   Style style = Style::protocol;
   bool keeps_open = false;    // What eof_received() returns.
+  std::uint32_t high = 0;     // The high-water mark; 0: as it is made.
   std::uint32_t limit = 100;  // Of the stream's reader.
   std::vector<Step> steps;
 };

@@ -80,7 +80,12 @@ Coro<> perform_step(End* end, const Step* step, StreamReader reader, StreamWrite
       transport.abort();
       break;
     case Do::raise: throw Planted();
-    case Do::sleep: co_await sleep(step->time); break;
+    case Do::sleep: {
+      const TimePoint due = end->world().kernel.now() + step->time;
+      co_await sleep(step->time);
+      if (end->world().kernel.now() < due) end->world().complain(end->name() + ": woken early");
+      break;
+    }
     case Do::drain:
       end->waiting = *step;
       co_await writer.drain();
@@ -96,8 +101,10 @@ Coro<> perform_step(End* end, const Step* step, StreamReader reader, StreamWrite
     }
     case Do::close_within: {
       end->note_close();
+      const bool aborted = end->aborted();
+      end->note_abort();  // Perhaps, and even if this is cancelled: the deadline stands.
       const bool all_sent = co_await writer.close_within(step->time);
-      if (!all_sent) end->note_abort();
+      end->note_abort(aborted || !all_sent);
       break;
     }
     default: co_await perform_read(end, step, reader); break;

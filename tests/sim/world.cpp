@@ -263,6 +263,12 @@ void World::run_for(Duration time) {
 
 void World::check_quiet() {
   for (End& end : ends_) end.check_quiet();
+  for (const Place& place : places_) {
+    if (!place.server) continue;
+    for (const TransportSocket& listener : place.server->sockets()) {
+      if (kernel.readable(listener.fd())) complain("clients wait, and nobody accepts them");
+    }
+  }
 }
 
 /// Things go wrong; then they do not, and everybody must be served who waits for what is there;

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Plants races and ordering bugs in a copy of the library, one at a time; ./dev sim must find each
+within a thousand seeds, and make it small.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests/interop"))
+from mutants import Mutant, build, planted  # noqa: E402 (how to plant one is known there)
+
+TRANSPORT = "net/socket_transport.cpp"
+READING = "net/socket_transport_reading.cpp"
+READER = "streams/reader_state.cpp"
+SEEDS = 1000
+
+MUTANTS = (
+    Mutant("the end of the stream comes before the bytes", READER, "void ReaderState::feed_eof(",
+           "eof_ = true;", "eof_ = true; buffer_.consume(buffer_.size());"),
+    Mutant("a stale event reaches whoever has the number now", "reactor/io_table.cpp",
+           "void IoTable::forget(", "++its.generation;", ""),
+    Mutant("a partial write drops a byte", TRANSPORT, "void SocketTransport::write_ready(",
+           "buffer_.consume(static_cast<std::size_t>(sent.value));",
+           "buffer_.consume(std::min(buffer_.size(), static_cast<std::size_t>(sent.value) + 1));"),
+    Mutant("resume_writing is not called", TRANSPORT, "void SocketTransport::write_ready(",
+           "if (flow_.should_resume(buffer_.size()))",
+           "if (!buffer_.empty() && flow_.should_resume(buffer_.size()))"),
+    Mutant("connection_lost comes at once, not in the next pass", TRANSPORT,
+           "void SocketTransport::end(",
+           "loop_.call_soon([self = self_, error] { self->lose(error); });", "lose(error);"),
+    Mutant("a read that waits is not woken by the end", READER, "void ReaderState::feed_eof(",
+           "wake();", ""),
+    Mutant("timers are early", "reactor/event_loop.cpp", "void EventLoop::queue_due_timers(",
+           "timers_.pop_due(now)", "timers_.pop_due(now + std::chrono::milliseconds(1))"),
+    Mutant("write_eof() overtakes what was written", TRANSPORT, "void SocketTransport::write_eof(",
+           "if (send_gathered() && buffer_.empty()) send_eof();",
+           "if (send_gathered()) send_eof();"),
+    Mutant("a cancelled connect stays registered", "net/connect_race.cpp",
+           "ConnectRace::~ConnectRace(",
+           "for (const auto& attempt : attempts_) unwatch(*attempt);", ""),
+    Mutant("a connection whose connect was cancelled leaks", "net/connect.cpp",
+           "Coro<Connection<>> make_transport(", "transport->close();", ""),
+    Mutant("resume_reading does not watch", READING, "void SocketTransport::resume_reading(",
+           "watch_reading();", ""),
+    Mutant("accepting does not go on after EMFILE", "net/listener.cpp",
+           "void Listener::handle_error(",
+           "retry_ = loop_.call_later(accept_retry_delay, [this] { watch(); });", ""),
+    Mutant("drain() is not woken", "streams/flow_control_mixin.cpp",
+           "void FlowControlMixin::resume_writing(", "detail::wake_all(drain_waiters_);", ""),
+)
+
+
+def hunt(mutant: Mutant, build_folder: pathlib.Path, jobs: int) -> bool:
+    """Whether it is found; prints what ./dev sim makes of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder, pathlib.Path(mutant.source).name)
+        text = (ROOT / mutant.source).read_text(encoding="utf-8")
+        source.write_text(planted(text, mutant), encoding="utf-8")
+        program = build(build_folder, "tests/sim", mutant, source)
+        done = subprocess.run([str(program), "--seed", "1", "--count", str(SEEDS),
+                               "--jobs", str(jobs)], capture_output=True, text=True)
+    found = re.search(r"^seed (\d+) fails: .*?(?=^The last that happens)", done.stdout, re.M | re.S)
+    crashed = re.search(r"^crashed.*", done.stderr, re.M)
+    print(f"{'found' if found or crashed else 'NOT FOUND'}: {mutant.name}")
+    if found or crashed:
+        print((found or crashed)[0].rstrip() + "\n", flush=True)
+    else:
+        print(done.stdout + done.stderr)
+    return bool(found or crashed)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/gcc")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("name", nargs="?", default="", help="only those whose name contains this")
+    options = parser.parse_args()
+    found = [hunt(mutant, options.build.resolve(), options.jobs) for mutant in MUTANTS
+             if options.name in mutant.name]
+    print(f"{sum(found)} of {len(found)} planted bugs found, each within {SEEDS} seeds")
+    return 0 if all(found) and found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
