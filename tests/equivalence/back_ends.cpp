@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The kernels and pollers that are compared: the three pollers over real sockets, and the fake
-// kernel.
+// The kernels and pollers that are compared: the three pollers over real sockets, and the
+// kernels in memory.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,6 +16,7 @@
 
 #include <weir/reactor/poller/poller.hpp>
 #include <weir/reactor/sim/fake_kernel.hpp>
+#include <weir/reactor/sim/sim_kernel.hpp>
 #include <weir/reactor/unique_fd.hpp>
 
 #include <tests/equivalence/system.hpp>
@@ -126,6 +127,51 @@ class FakeSystem final : public System {
   int listener_ = -1;
 };
 
+/// A quiet machine: what it does to a program is for ./dev sim.
+class SimSystem final : public System {
+ public:
+  Kernel& kernel() override { return kernel_; }
+  std::unique_ptr<weir::Poller> make_poller() override { return kernel_.make_poller(); }
+
+  Ends connect_tcp() override {
+    const int theirs = static_cast<int>(kernel_.socket(AF_INET, SOCK_STREAM, 0).value);
+    kernel_.connect(theirs, reinterpret_cast<const sockaddr*>(&address_), sizeof address_);
+    let_time_pass();
+    std::uint32_t length = 0;
+    const weir::IoResult ours = kernel_.accept(listener_, nullptr, &length);
+    must(ours.ok(), "accept of the simulated kernel");
+    return {static_cast<int>(ours.value), theirs};
+  }
+
+  int dup(int) override { std::abort(); }
+  void settle(int, const Channel& channel) override {
+    if (channel.family == Family::tcp) let_time_pass();
+  }
+
+ private:
+  int listen() {
+    address_.sin_family = AF_INET;
+    address_.sin_port = htons(8888);
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = static_cast<int>(kernel_.socket(AF_INET, SOCK_STREAM, 0).value);
+    const auto* const generic = reinterpret_cast<const sockaddr*>(&address_);
+    must(kernel_.bind(fd, generic, sizeof address_) == 0 && kernel_.listen(fd, 8) == 0,
+         "listener of the simulated kernel");
+    return fd;
+  }
+
+  /// What is on its way arrives.
+  void let_time_pass() {
+    std::vector<weir::Ready> nothing;
+    clock_->wait(std::chrono::seconds(1), nothing);
+  }
+
+  weir::SimKernel kernel_{1};
+  sockaddr_in address_{};
+  int listener_ = listen();
+  std::unique_ptr<weir::Poller> clock_ = kernel_.make_poller();  // It watches nothing.
+};
+
 }  // namespace
 
 std::span<const BackEnd> back_ends() {
@@ -134,6 +180,7 @@ std::span<const BackEnd> back_ends() {
       {"poll", true, [] { return std::make_unique<RealSystem>(weir::make_poll_poller); }},
       {"kqueue", true, [] { return std::make_unique<RealSystem>(weir::make_kqueue_poller); }},
       {"fake", false, [] { return std::make_unique<FakeSystem>(); }},
+      {"sim", false, [] { return std::make_unique<SimSystem>(); }},
   };
   return all;
 }

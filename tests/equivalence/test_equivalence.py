@@ -26,9 +26,9 @@ class Share(unittest.TestCase):
     def test_every_back_end_does_what_the_model_says(self):
         done = run("--seconds", "2", "--jobs", "2")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        counted = re.search(r"^(\d+) scripts, (\d+) runs on 4 back ends", done.stdout, re.MULTILINE)
+        counted = re.search(r"^(\d+) scripts, (\d+) runs on 5 back ends", done.stdout, re.MULTILINE)
         self.assertGreater(int(counted[1]), 20, done.stdout)
-        self.assertGreater(int(counted[2]), 3 * int(counted[1]), done.stdout)
+        self.assertGreater(int(counted[2]), 4 * int(counted[1]), done.stdout)
 
     def test_the_scripts_of_a_seed_can_be_repeated(self):
         done = run("--seed", "7", "--first", "100", "--scripts", "5", "--jobs", "1")

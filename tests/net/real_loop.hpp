@@ -27,7 +27,14 @@ namespace weir::test {
 
 inline Kernel& posix = Kernel::posix();
 
-inline constexpr const char* pollers[] = {"epoll", "poll"};
+/// Those of every Linux, and the one that WEIR_POLLER names.
+inline const std::vector<const char*> pollers = [] {
+  static const std::string given =
+      ::getenv("WEIR_POLLER") != nullptr ? ::getenv("WEIR_POLLER") : "";
+  std::vector<const char*> names = {"epoll", "poll"};
+  if (!given.empty() && given != names[0] && given != names[1]) names.push_back(given.c_str());
+  return names;
+}();
 
 /// A listener on a free port of 127.0.0.1, and sockets that are connected through it. All of them
 /// block.
@@ -94,9 +101,11 @@ inline void wait_for_events(int fd, short events) {
 class RealLoop {
  public:
   explicit RealLoop(const char* poller = nullptr) {
+    const char* const set = ::getenv("WEIR_POLLER");
+    const std::string before = set == nullptr ? "" : set;
     if (poller != nullptr) ::setenv("WEIR_POLLER", poller, 1);
     loop.emplace(calls);
-    if (poller != nullptr) ::unsetenv("WEIR_POLLER");
+    ::setenv("WEIR_POLLER", before.c_str(), 1);  // Empty is as good as unset.
     loop->set_exception_handler(
         [](EventLoop&, const ExceptionContext& report) { FAIL_CHECK(to_string(report)); });
   }
