@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Plants a bug in a copy of one source at a time: its target must find it, without a corpus to
+start from."""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+import fuzz  # noqa: E402
+from planting import Patch, build  # noqa: E402
+
+SECONDS = 60
+
+# The target, what is wrong, and how it comes about.
+MUTANTS = (
+    ("reader", "the limit is off by one",
+     Patch("streams/reader_search.cpp", "match.start > limit", "match.start >= limit",
+           "Verdict ReaderState::look_for(")),
+    ("reader", "a cancelled read stays the waiter",
+     Patch("streams/reader_state.cpp",
+           "if (reader.waiter_ == &node) reader.waiter_ = nullptr;", "",
+           "const Parked::Kind ReaderState::wait_parked")),
+    ("write_buffer", "sliding down forgets how far",
+     Patch("net/write_buffer.cpp", "std::memmove(data_, data_ + begin_, kept)",
+           "std::memmove(data_, data_ + begin_ / 2 * 2, kept)")),
+    ("address", "a NUL inside a numeric address ends it",
+     Patch("net/address.cpp", "if (std::strlen(text.data()) != host.size()) return std::nullopt;",
+           "")),
+    ("address", "the path of a unix socket may fill its room",
+     Patch("net/address.cpp", "return path.starts_with('\\0') ? room : room - 1;",
+           "return room;")),
+    ("separator", "the search goes on behind a hit that is none",
+     Patch("streams/find_separator.cpp", "++at;", "at += separator.size();")),
+    ("timer_heap", "the last entry only sinks into the hole",
+     Patch("reactor/timer_heap.cpp", "hole > 0 && before(last, entries_[(hole - 1) / arity])",
+           "false && hole > 0")),
+    ("transport", "what a pausing callback leaves unread is delivered",
+     Patch("net/socket_transport_reading.cpp", "loop_.io().set_reader(socket_->fd(), "
+           "is_reading() ? &read_node_ : nullptr);",
+           "if (is_reading()) loop_.io().set_reader(socket_->fd(), &read_node_);",
+           "void SocketTransport::watch_reading(")),
+    ("transport", "close() ends at once, whatever waits",
+     Patch("net/socket_transport.cpp", "if (buffer_.empty()) return end(nullptr);",
+           "return end(nullptr);", "void SocketTransport::close(")),
+    ("resp", "readexactly() does not wait for the rest",
+     Patch("streams/reader_state.cpp", "return ended() ? Verdict::incomplete : Verdict::wait;",
+           "return Verdict::incomplete;", "Verdict ReaderState::look_exactly(")),
+)
+
+
+def hunt(target: str, name: str, patch: Patch, options: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        program = build(options.build, "tests/fuzz", patch, work)
+        dictionary = HERE / f"{target}.dict"
+        start = time.monotonic()
+        done = fuzz.run_fuzzer(
+            program, target, f"-max_total_time={SECONDS}", f"-max_len={fuzz.MAX_BYTES[target]}",
+            "-len_control=20", "-timeout=10", f"-seed={options.seed}", f"-artifact_prefix={work}/",
+            *([f"-dict={dictionary}"] if dictionary.exists() else []))
+        took = time.monotonic() - start
+    found = done.returncode != 0 and "Test unit written to" in done.stdout
+    told = fuzz.finding_in(done.stdout).splitlines()[0] if found else done.stdout[-500:]
+    print(f"{'found' if found else 'NOT FOUND'} in {took:.1f} s by {target}: {name}\n    {told}",
+          flush=True)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("filter", nargs="?", default="", help="only bugs whose name contains this")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/fuzz")
+    parser.add_argument("--seed", default="1")
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    found = [hunt(target, name, patch, options) for target, name, patch in MUTANTS
+             if options.filter in f"{target}: {name}"]
+    print(f"{sum(found)} of {len(found)} planted bugs found, each within {SECONDS} s")
+    return 0 if found and all(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
