@@ -12,9 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <weir/streams/streams.hpp>
 
@@ -44,8 +44,8 @@ class Chat {
       while (co_await next_command(reader, &member)) {
         co_await writer.drain();  // Who does not read is not listened to either.
       }
-    } catch (const weir::ConnectionError&) {
-      // Gone, or cut off by say().
+    } catch (const weir::OSError&) {
+      // Gone, or cut off by say(); or the system has no memory for this connection.
     }
     writer.close();
   }
@@ -106,11 +106,11 @@ class Chat {
   void enter(Member& member, std::string room) {
     say(room, "* " + member.name + " has come");
     member.room = std::move(room);
-    rooms_[member.room].insert(&member);
+    rooms_[member.room].push_back(&member);
   }
   void leave(Member& member) {
     const auto room = rooms_.find(member.room);
-    room->second.erase(&member);
+    std::erase(room->second, &member);
     if (room->second.empty()) {
       rooms_.erase(room);
     } else {
@@ -140,7 +140,7 @@ class Chat {
     member.writer.writelines({"* ", text, "\n"});
   }
 
-  std::map<std::string, std::set<Member*>> rooms_;
+  std::map<std::string, std::vector<Member*>> rooms_;  // As they came.
   int guests_ = 0;
 };
 

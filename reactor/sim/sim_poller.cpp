@@ -32,7 +32,11 @@ int SimKernel::SimPoller::set(int fd, std::uint32_t generation, Interest interes
   }
   if (kernel_.enter(Call::poller_set, fd) == nullptr)
     return kernel_.said(Call::poller_set, fd, EBADF);
-  watched_[fd] = {generation, interest};
+  const auto [at, added] = watched_.try_emplace(fd);
+  if (added) at->second.registration = ++registrations_;
+  at->second.generation = generation;
+  at->second.interest = interest;
+  at->second.unanswered = 0;
   return kernel_.said(Call::poller_set, fd, 0);
 }
 
@@ -128,14 +132,10 @@ void SimKernel::SimPoller::hold_back(std::vector<Ready>& found) {
   found = std::move(left);
 }
 
-/// A pending connect() is never reported before it is decided, unless for somebody who had the
-/// number before; and nothing is reported twice.
-bool SimKernel::SimPoller::reportable(const Ready& event, const std::vector<Ready>& found) const {
-  const int fd = event.fd;
+/// A pending connect() is never reported before it is decided, and nothing is reported twice.
+bool SimKernel::SimPoller::reportable(int fd, const std::vector<Ready>& found) const {
   const SocketPtr socket = kernel_.find(fd);
-  const auto watch = watched_.find(fd);
-  const bool stale = watch != watched_.end() && watch->second.generation != event.generation;
-  if (!stale && socket != nullptr && socket->state == Socket::State::connecting) return false;
+  if (socket != nullptr && socket->state == Socket::State::connecting) return false;
   return std::none_of(found.begin(), found.end(), [fd](const Ready& its) { return its.fd == fd; });
 }
 
@@ -143,16 +143,21 @@ void SimKernel::SimPoller::add_spurious(std::vector<Ready>& found) {
   if (watched_.empty()) return;
   auto at = watched_.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(network_.random.between(0, watched_.size() - 1)));
+  if (!reportable(at->first, found)) return;
   const Interest interest = at->second.interest;
-  const Ready event = {at->first, at->second.generation, wants_read(interest),
-                       wants_write(interest)};
-  if (reportable(event, found)) found.push_back(event);
+  found.push_back({at->first, at->second.generation, wants_read(interest), wants_write(interest)});
 }
 
+/// What was of an earlier owner of the number is stale, whatever the number stands for now; its
+/// generation tells.
 void SimKernel::SimPoller::add_replay(std::vector<Ready>& found) {
   if (history_.empty()) return;
-  const Ready event = history_[network_.random.between(0, history_.size() - 1)];
-  if (reportable(event, found)) found.push_back(event);
+  const Told told = history_[network_.random.between(0, history_.size() - 1)];
+  const auto watch = watched_.find(told.event.fd);
+  const bool stale = watch != watched_.end() && watch->second.registration != told.registration;
+  const bool there = std::any_of(found.begin(), found.end(),
+                                 [&](const Ready& its) { return its.fd == told.event.fd; });
+  if (stale ? !there : reportable(told.event.fd, found)) found.push_back(told.event);
 }
 
 /// What is true, and told again and again, is something that the program does not want to know.
@@ -172,7 +177,8 @@ void SimKernel::SimPoller::report(std::vector<Ready>& found, std::vector<Ready>&
                          static_cast<std::uint64_t>(event.fd) << 32U | event.generation,
                          (event.readable ? 1 : 0) + (event.writable ? 2 : 0));
     count(event);
-    history_.push_back(event);
+    const auto watch = watched_.find(event.fd);
+    history_.push_back({event, watch != watched_.end() ? watch->second.registration : 0});
     if (history_.size() > history_length) history_.pop_front();
     ready.push_back(event);
   }

@@ -32,9 +32,16 @@ class SimKernel::SimPoller final : public Poller {
 
  private:
   struct Watch {
-    std::uint32_t generation;
-    Interest interest;
+    std::uint32_t generation = 0;
+    Interest interest = Interest::none;
+    std::uint64_t registration = 0;
     int unanswered = 0;  // How often in a row it was reported, and nobody asked.
+  };
+
+  /// An event as it was reported, and whose it was.
+  struct Told {
+    Ready event;
+    std::uint64_t registration;
   };
 
   std::optional<TimePoint> deadline_of(std::optional<Duration> timeout);
@@ -46,12 +53,13 @@ class SimKernel::SimPoller final : public Poller {
   void count(const Ready& event);
   void report(std::vector<Ready>& found, std::vector<Ready>& ready);
   void oversleep();
-  bool reportable(const Ready& event, const std::vector<Ready>& found) const;
+  bool reportable(int fd, const std::vector<Ready>& found) const;
 
   SimKernel& kernel_;
   detail::SimNetwork& network_;
   std::map<int, Watch> watched_;
-  std::deque<Ready> history_;  // What was reported lately.
+  std::deque<Told> history_;  // What was reported lately.
+  std::uint64_t registrations_ = 0;
   std::atomic<bool> woken_ = false;
 };
 
