@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/sim/sim_kernel.hpp>
 
+#include <weir/reactor/sim/sim_kernel.hpp>
+
 #include <sys/socket.h>
 
 #include <algorithm>

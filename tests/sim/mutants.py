@@ -19,7 +19,13 @@ from mutants import Mutant, build, planted  # noqa: E402 (how to plant one is kn
 TRANSPORT = "net/socket_transport.cpp"
 READING = "net/socket_transport_reading.cpp"
 READER = "streams/reader_state.cpp"
+CHAT = "docs/examples/chat.cpp"
 SEEDS = 1000
+
+# In the example of docs/simulation.md; its own simulation finds it.
+CHAT_MUTANT = Mutant("the chat says what is left of a line at the end", CHAT, "class Chat {",
+                     "if (!line.ends_with('\\n')) co_return false;",
+                     "if (line.empty()) co_return false;")
 
 MUTANTS = (
     Mutant("the end of the stream comes before the bytes", READER, "void ReaderState::feed_eof(",
@@ -76,6 +82,21 @@ def hunt(mutant: Mutant, build_folder: pathlib.Path, jobs: int) -> bool:
     return bool(found or crashed)
 
 
+def hunt_in_chat(build_folder: pathlib.Path) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder, "chat_sim.cpp")
+        source.write_bytes((ROOT / "docs/examples/chat_sim.cpp").read_bytes())
+        text = (ROOT / CHAT).read_text(encoding="utf-8")
+        pathlib.Path(folder, "chat.cpp").write_text(planted(text, CHAT_MUTANT), encoding="utf-8")
+        program = build(build_folder, "docs/examples/chat_sim",
+                        CHAT_MUTANT._replace(source="docs/examples/chat_sim.cpp"), source)
+        done = subprocess.run([str(program), "1", str(SEEDS)], capture_output=True, text=True)
+    found = re.search(r"^seed \d+: half a sentence.*", done.stdout, re.M)
+    print(f"{'found' if found else 'NOT FOUND'}: {CHAT_MUTANT.name}")
+    print(found[0] + "\n" if found else done.stdout, flush=True)
+    return bool(found)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/gcc")
@@ -84,6 +105,8 @@ def main() -> int:
     options = parser.parse_args()
     found = [hunt(mutant, options.build.resolve(), options.jobs) for mutant in MUTANTS
              if options.name in mutant.name]
+    if options.name in CHAT_MUTANT.name:
+        found.append(hunt_in_chat(options.build.resolve()))
     print(f"{sum(found)} of {len(found)} planted bugs found, each within {SEEDS} seeds")
     return 0 if all(found) and found else 1
 
