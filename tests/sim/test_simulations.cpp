@@ -61,7 +61,8 @@ TEST_CASE("simulations: a seed does the same in every build") {
   // After a change of what the library asks the kernel for, and when, they are others:
   // ./dev sim --hashes --seed 1 --count 8 --jobs 1 prints them.
   constexpr std::uint64_t hashes[] = {
-      HASHES
+      0xdce825bf605ebf45, 0x7bd8c9c86b130e2f, 0x3b17eb239a4bcace, 0x423ff74d8fc5e162,
+      0x600a4ebf592cc46e, 0x7d03562ee3996936, 0x1d554832e173e20c, 0x15f187da306db79c,
   };
   std::uint64_t seed = 0;
   for (const std::uint64_t hash : hashes) CHECK(run(make_script(++seed)).hash == hash);
@@ -70,7 +71,7 @@ TEST_CASE("simulations: a seed does the same in every build") {
 TEST_CASE("simulations: the first seeds meet every fault, and everything that is rare") {
   Marks marks{};
   std::array<std::uint64_t, sim_fault_count> injected{};
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const Result result = run(make_script(seed));
     for (std::size_t i = 0; i < mark_count; ++i) marks[i] += result.marks[i];
     for (std::size_t i = 0; i < sim_fault_count; ++i) injected[i] += result.injected[i];
