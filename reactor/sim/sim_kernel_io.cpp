@@ -199,6 +199,7 @@ IoResult SimKernel::receive(const SocketPtr& socket, std::span<const iovec> buff
 IoResult SimKernel::send(int fd, std::span<const iovec> buffers) {
   const SocketPtr socket = enter(Call::send, fd);
   if (socket == nullptr) return said(Call::send, fd, IoResult{0, EBADF});
+  if (socket->shut && !socket->dead) note_misuse("send", fd, "has been shut down");
   const IoResult result = transmit(socket, buffers.first(std::min(buffers.size(), max_iovecs)));
   take_note(*socket, true, result);
   return said(Call::send, fd, result);

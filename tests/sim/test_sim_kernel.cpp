@@ -421,6 +421,15 @@ TEST_CASE("SimKernel: closing twice, and closing what is registered, is misuse")
   CHECK(machine.kernel.misuses() == expected);
 }
 
+TEST_CASE("SimKernel: sending after shutdown() is misuse") {
+  Machine machine;
+  const auto [client, server] = machine.link();
+  machine.kernel.shutdown(client, SHUT_WR);
+  CHECK(machine.send(client, "x").error == EPIPE);
+  CHECK(machine.kernel.misuses().size() == 1);
+  CHECK(server >= 0);
+}
+
 TEST_CASE("SimKernel: who is told four times without asking is reported") {
   Machine machine;
   const auto [client, server] = machine.link();
