@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/sim/sim_kernel.hpp>
 
-#include <weir/reactor/sim/sim_kernel.hpp>
-
 #include <sys/socket.h>
 
 #include <algorithm>
