@@ -25,6 +25,7 @@ from planting import BuildFailed, DoesNotApply, build, planted_file
 ROOT = catalogue.ROOT
 SECONDS = 20  # A test that has not ended then, and ten times what it took without the bug, hangs.
 MEMORY = 8 << 30  # For what a bug piles up without an end.
+LAYERS = ("probes", "reactor", "net", "streams")  # The program of each links those before it.
 
 
 class Ended(NamedTuple):
@@ -71,13 +72,22 @@ def run_cases(program: pathlib.Path, names: list[str], work: pathlib.Path,
     return Ended(f"crash (signal {-status})" if status < 0 else f"ended with {status}", count, took)
 
 
+def links(case: catalogue.Case, source: str) -> bool:
+    """Whether the program that has the case links what is made of the source."""
+    layer, folder = pathlib.PurePath(source).parts[0], pathlib.PurePath(case.source).parts[1]
+    if layer not in LAYERS or folder not in LAYERS:
+        return True
+    return LAYERS.index(layer) <= LAYERS.index(folder)
+
+
 class Hunt:
     """One planted bug, and the tests that are to notice it."""
 
     def __init__(self, planted: Bug, build_folder: pathlib.Path) -> None:
         self.planted = planted
         self.folder = build_folder
-        self.cases = [case for case in catalogue.cases() if planted.bug in case.bugs]
+        self.cases = [case for case in catalogue.cases()
+                      if planted.bug in case.bugs and links(case, planted.patch.source)]
 
     def targets(self) -> list[str]:
         return sorted({f"tests/{case.program}" for case in self.cases})
