@@ -55,15 +55,15 @@ std::size_t SimSocket::room() const {
   return queued < capacity_bytes ? capacity_bytes - queued : 0;
 }
 
-// The order is Linux's (tcp_recvmsg): bytes that came before a reset are read before the reset is
-// told, and after the peer's end of the stream a reset is not told here any more.
+// The order is Linux's: bytes that came before a reset are read before the reset is told. After the
+// peer's end of the stream TCP does not tell it here any more (tcp_recvmsg), unix sockets do.
 IoResult SimSocket::recv(std::span<const iovec> buffers, std::size_t limit) {
   if (state == State::fresh && error != 0) return {0, std::exchange(error, 0)};
   if (state == State::fresh || state == State::listening) return {0, ENOTCONN};
   if (unread() == 0) {
-    if (end_arrived) return {0, 0};
+    if (end_arrived && family != AF_UNIX) return {0, 0};
     if (const int told = std::exchange(error, 0)) return {0, told};
-    return {0, dead ? 0 : EAGAIN};
+    return {0, end_arrived || dead ? 0 : EAGAIN};
   }
   const std::size_t bytes = std::min(limit, unread());
   std::size_t copied = 0;
@@ -102,7 +102,8 @@ bool SimSocket::arrive(SimSegment segment) {
       break;
     case SimSegment::Kind::end: end_arrived = true; break;
     case SimSegment::Kind::reset:
-      error = end_arrived ? EPIPE : ECONNRESET;  // tcp_reset: EPIPE in CLOSE_WAIT.
+      // tcp_reset: EPIPE in CLOSE_WAIT.
+      error = end_arrived && family != AF_UNIX ? EPIPE : ECONNRESET;
       dead = true;
       break;
   }

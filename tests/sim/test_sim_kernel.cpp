@@ -242,6 +242,19 @@ TEST_CASE("SimKernel: a unix socket knows at once that its peer has closed") {
   CHECK(machine.send(fds[1], "x").error == EPIPE);
 }
 
+// Linux: unix_release_sock, unix_stream_read_generic. TCP tells the end only.
+TEST_CASE("SimKernel: a unix socket tells a reset after the end of the stream too") {
+  Machine machine;
+  int fds[2];
+  REQUIRE(machine.kernel.socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);
+  REQUIRE(machine.kernel.shutdown(fds[0], SHUT_WR) == 0);
+  REQUIRE(machine.send(fds[1], "unread").ok());
+  machine.kernel.close(fds[0]);
+  CHECK(machine.error_of(fds[1]) == ECONNRESET);
+  std::string got;
+  CHECK(machine.recv(fds[1], got).ok());
+}
+
 TEST_CASE("SimKernel: closing an orderly end loses nothing") {
   Machine machine(with(SimFault::latency));
   const auto [client, server] = machine.link();
