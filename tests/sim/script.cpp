@@ -75,6 +75,17 @@ Step make_step(SimRandom& random, Style style) {
   return step;
 }
 
+/// What most programs do: send as fast as drain() lets them, or read all there is.
+std::vector<Step> make_pump(SimRandom& random) {
+  if (random.coin()) return {{When::after, Do::read_all}};
+  std::vector<Step> steps;
+  for (std::uint32_t left = 1 + random.below(4); left > 0; --left) {
+    steps.push_back({When::after, Do::write, 1 + random.below(8000)});
+    steps.push_back({When::after, Do::drain});
+  }
+  return steps;
+}
+
 Side make_side(SimRandom& random, Style style) {
   Side side;
   side.style = style;
@@ -82,6 +93,10 @@ Side make_side(SimRandom& random, Style style) {
   const std::uint32_t high = 1 + random.below(3000);
   if (random.coin()) side.high = high;
   side.limit = 1 + random.below(random.coin() ? 60 : 3000);
+  if (style == Style::stream && random.below(4) == 0) {
+    side.steps = make_pump(random);
+    return side;
+  }
   const std::uint32_t steps = 1 + random.below(8);
   for (std::uint32_t i = 0; i < steps; ++i) side.steps.push_back(make_step(random, style));
   return side;
