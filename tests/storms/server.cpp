@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -151,7 +152,7 @@ class Console {
   std::string text_;
 };
 
-weir::Coro<> serve(std::string host) {
+weir::Coro<> serve(std::vector<std::string_view> hosts) {
   Ledger ledger;
   const auto complain = [&ledger](const std::string& complaint) {
     ++ledger.illegal;
@@ -161,7 +162,8 @@ weir::Coro<> serve(std::string host) {
     return std::make_shared<weir::testing::CheckedProtocol>(std::make_shared<Echo>(ledger),
                                                             complain);
   };
-  const weir::Server server = co_await weir::create_server(factory, host, 0, {.backlog = 4096});
+  const std::span<const std::string_view> names(hosts);
+  const weir::Server server = co_await weir::create_server(factory, names, 0, {.backlog = 4096});
   Console console(ledger);
   std::printf("listening on %d\n", server.sockets().front().getsockname().port());
   std::fflush(stdout);
@@ -173,4 +175,10 @@ weir::Coro<> serve(std::string host) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return weir::run(serve(argc > 1 ? argv[1] : "127.0.0.1")); }
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: %s HOST...\n", argv[0]);
+    return 2;
+  }
+  return weir::run(serve({argv + 1, argv + argc}));
+}

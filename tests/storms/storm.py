@@ -87,9 +87,9 @@ class Process:
 class Server(Process):
     """The echo server that counts."""
 
-    def __init__(self, host="127.0.0.1", prefix=()):
-        super().__init__("storm_server", host, prefix=prefix)
-        self.host = host
+    def __init__(self, *hosts, prefix=()):
+        super().__init__("storm_server", *hosts, prefix=prefix)
+        self.host = hosts[0]
         self.port = int(re.fullmatch(r"listening on (\d+)", self.line())[1])
 
     def numbers(self, question: str = "count") -> dict:
