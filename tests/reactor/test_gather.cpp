@@ -41,6 +41,15 @@ Coro<int> fails(std::string text, weir::Delay delay = 0s) {
   throw std::out_of_range(text);
 }
 
+/// Nobody can have a copy of it.
+struct Fragile {
+  Fragile() = default;
+  Fragile(Fragile&&) = default;
+  Fragile& operator=(Fragile&&) = default;
+  Fragile(const Fragile&) { throw std::out_of_range("no copies"); }
+  Fragile& operator=(const Fragile&) = default;
+};
+
 /// Gathers the coroutines of `make` inside a task, and returns their results.
 template <class F>
 auto gathering(F make) -> Coro<weir::detail::AwaitResult<decltype(make())>> {
@@ -51,6 +60,17 @@ auto gathering(F make) -> Coro<weir::detail::AwaitResult<decltype(make())>> {
 }  // namespace
 
 TEST_SUITE("reactor/task/gather") {
+  TEST_CASE("gather: a result that cannot be copied is the outer one's failure") {
+    TestLoop test;
+    const Future<Fragile> a(test.loop);
+    const Future<Fragile> kept = a;
+    const auto outer = gather(a);
+    a.set_result(Fragile());
+    test.settle();
+    CHECK(outer.exception() != nullptr);
+    CHECK(weir::message_of(outer.exception()) == "no copies");
+  }
+
   // CPython: test_tasks.py GatherTestsBase test_success
   TEST_CASE("gather: results stand in the order of the arguments, not of their ends") {
     TestLoop test;

@@ -6,10 +6,12 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <latch>
 #include <string>
@@ -241,6 +243,18 @@ TEST_CASE("getaddrinfo: a failure is the resolver's number") {
   int system_error = -1;
   CHECK(posix.getaddrinfo("not a number", nullptr, &hints, &found, &system_error) == EAI_NONAME);
   CHECK(system_error == 0);
+}
+
+TEST_CASE("pread: reads at the offset, and nothing behind the end") {
+  char name[] = "/tmp/weir-pread-XXXXXX";
+  const UniqueFd file(posix, ::mkstemp(name));
+  REQUIRE(posix.unlink(name) == 0);
+  REQUIRE(::write(file.get(), "abcdef", 6) == 6);
+  std::array<char, 4> room{};
+  CHECK(posix.pread(file.get(), room, 2).value == 4);
+  CHECK(std::string(room.data(), room.size()) == "cdef");
+  CHECK(posix.pread(file.get(), room, 6).value == 0);
+  CHECK(posix.pread(-1, room, 0).error == EBADF);
 }
 
 TEST_CASE("signal_action: the action is installed, and the old one comes back") {

@@ -21,6 +21,19 @@ using weir::Task;
 using weir::test::TestLoop;
 using namespace std::chrono_literals;
 
+namespace {
+
+/// Nobody can have a copy of it.
+struct Fragile {
+  Fragile() = default;
+  Fragile(Fragile&&) = default;
+  Fragile& operator=(Fragile&&) = default;
+  Fragile(const Fragile&) { throw std::out_of_range("no copies"); }
+  Fragile& operator=(const Fragile&) = default;
+};
+
+}  // namespace
+
 TEST_SUITE("reactor/task/shield") {
   // CPython: test_tasks.py test_shield_result
   TEST_CASE("shield: gives the inner result, one pass after it") {
@@ -41,6 +54,15 @@ TEST_SUITE("reactor/task/shield") {
     inner.set_exception(std::out_of_range("far"));
     test.pass();
     CHECK_THROWS_WITH_AS(outer.result(), "far", std::out_of_range);
+  }
+
+  TEST_CASE("shield: a result that cannot be copied is the outer one's failure") {
+    TestLoop test;
+    const Future<Fragile> inner(test.loop);
+    const Future<Fragile> outer = shield(inner);
+    inner.set_result(Fragile());
+    test.pass();
+    CHECK_THROWS_WITH_AS(outer.result(), "no copies", std::out_of_range);
   }
 
   // CPython: test_tasks.py test_shield_cancel_inner
