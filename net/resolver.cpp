@@ -73,8 +73,8 @@ std::vector<AddressInfo> look_up(Kernel& kernel, const std::string& host,
 Coro<std::vector<AddressInfo>> resolve(std::string host, std::string service,
                                        ResolveOptions options) {
   EventLoop& loop = get_running_loop();
-  const Future<std::vector<AddressInfo>> lookup =
-      loop.run_in_executor([&kernel = loop.kernel(), host, service, options] {
+  const Future<std::vector<AddressInfo>> lookup = loop.run_in_executor(
+      loop.lookup_executor(), [&kernel = loop.kernel(), host, service, options] {
         return look_up(kernel, host, service, options);
       });
   co_return co_await lookup;

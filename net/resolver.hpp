@@ -55,7 +55,7 @@ struct ResolveOptions {
 };
 
 /// Looks up `host` and `port`. Numeric addresses are answered here, at once; everything else goes
-/// to getaddrinfo() on a thread of the default executor.
+/// to getaddrinfo() on a thread of the loop's lookup_executor().
 ///
 /// Shape     An empty host means "any" with AI_PASSIVE, else this machine.
 ///           The answer may be empty.

@@ -270,7 +270,9 @@ void EventLoop::close() {
     const RunningScope closing(*this, State::closing);
     interrupt = wind_down();
     mailbox_->close();
-    if (executor_) executor_->shutdown(false);
+    for (const auto* threads : {&executor_, &lookups_}) {
+      if (*threads) (*threads)->shutdown(false);
+    }
     // Again and again, for the destructors are the user's, and may schedule.
     for (int round = 0; round < max_closing_passes && let_go(); ++round) {
     }
@@ -363,6 +365,12 @@ Executor& EventLoop::default_executor() {
   check_closed();
   if (!executor_) executor_ = kernel_.make_executor(default_max_threads());
   return *executor_;
+}
+
+Executor& EventLoop::lookup_executor() {
+  check_closed();
+  if (!lookups_) lookups_ = kernel_.make_executor(default_max_threads());
+  return *lookups_;
 }
 
 void EventLoop::check_thread() const {

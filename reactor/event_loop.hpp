@@ -172,6 +172,8 @@ class EventLoop {
   auto run_in_executor(Executor& executor, F function);
   /// The default executor: min(32, CPUs + 4) threads, made at first use.
   Executor& default_executor();
+  /// The threads that look up names, as many again: slow answers hold up no other job.
+  Executor& lookup_executor();
 
   // ---- Errors and debugging
 
@@ -266,6 +268,7 @@ class EventLoop {
   detail::IntrusiveList<detail::DrainHook> hooks_;
   detail::IntrusiveList<detail::Owned> owned_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Executor> lookups_;
   std::vector<Service> services_;
   std::vector<Ready> events_;         // The batch that poll() fills.
   std::vector<detail::Letter> mail_;  // What receive() takes out of the mailbox.
