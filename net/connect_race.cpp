@@ -19,6 +19,14 @@ std::string family_name(int family) {
   return "<AddressFamily." + std::string(name) + ": " + std::to_string(family) + ">";
 }
 
+/// A port of this machine that nobody listens on may be given to the very socket that connects to
+/// it. TCP lets both ends open at once, RFC 9293 3.5, so the socket then talks to itself, and keeps
+/// the port from the server that is to have it. That is nobody listening.
+bool connected_to_itself(Socket& socket, const Endpoint& to) {
+  const Endpoint here = socket.local_endpoint();
+  return here.port() == to.port() && here == socket.remote_endpoint();
+}
+
 }  // namespace
 
 struct ConnectRace::Attempt {
@@ -108,6 +116,7 @@ void ConnectRace::watch(Attempt& attempt) {
 
 void ConnectRace::settle(Attempt& attempt, int error) {
   unwatch(attempt);
+  if (error == 0 && connected_to_itself(attempt.socket, attempt.to)) error = ECONNREFUSED;
   if (error == 0) {
     winner_ = &attempt;
   } else {
