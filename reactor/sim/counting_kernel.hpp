@@ -18,7 +18,7 @@ namespace weir {
 ///
 /// Threads   As the kernel that it wraps; the counters may be read from any thread.
 /// Lifetime  The wrapped kernel must outlive it, and it its pollers and executors.
-class CountingKernel final : public Kernel {
+class CountingKernel : public Kernel {
  public:
   explicit CountingKernel(Kernel& inner) : inner_(inner) {}
 

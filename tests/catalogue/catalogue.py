@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reads docs/bug_catalogue.md, and finds the tests that name a bug."""
 
+import functools
 import pathlib
 import re
 import sys
@@ -35,6 +36,7 @@ class Row(NamedTuple):
     reason: str  # why there is no test
 
 
+@functools.cache
 def cases() -> list[Case]:
     """The tests that name bugs, in order."""
     found = []
@@ -46,6 +48,7 @@ def cases() -> list[Case]:
     return found
 
 
+@functools.cache
 def rows() -> list[Row]:
     found = []
     for line in DOC.read_text(encoding="utf-8").splitlines():

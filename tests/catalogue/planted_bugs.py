@@ -29,9 +29,90 @@ def bug(name: str, source: str, old: str, new: str, inside: str = "",
 
 BUGS = (
     # 2.1 Loop, readiness, timers, wake-up
+    bug("B01", "reactor/io_table.cpp", "++its.generation;", ""),
+    # close() is trusted to end the registration.
+    bug("B02", "reactor/poller/poller_epoll.cpp", "control(EPOLL_CTL_DEL, fd, after);", ""),
+    bug("B03", "reactor/event_loop.cpp", "if (!io_.current(event)) {", "if (false) {"),
+    # An event without anything to read is an error.
+    bug("B04", "net/socket_transport_reading.cpp", "if (got.would_block()) return false;", ""),
+    bug("B05", "net/connect_race.cpp", "for (const auto& attempt : attempts_) unwatch(*attempt);",
+        "", inside="ConnectRace::~ConnectRace()"),
+    # The address of the table is kept while callbacks make it grow.
+    bug("B06", "reactor/io_table.cpp", "Entry& its = entries_[index(fd)];",
+        "static Entry* first = nullptr;\n"
+        "  if (first == nullptr) first = entries_.data();\n"
+        "  Entry& its = first[index(fd)];", inside="int IoTable::open("),
+    # No interest is a mask of 0, which hang-ups pass.
+    bug("B07", "reactor/poller/poller_epoll.cpp", "control(EPOLL_CTL_DEL, fd, after);",
+        "control(EPOLL_CTL_MOD, fd, {before.generation, Interest::none});"),
+    bug("B08", "reactor/io_table.cpp", "if (wanted == its.registered) continue;",
+        "if (wanted == its.registered || wanted == Interest::none) continue;"),
+    bug("B09", "reactor/event_loop.cpp",
+        "if (const int error = poller_->wait(timeout, events_); error != 0) throw_os_error(error);",
+        "if (const int error = poller_->wait(timeout, events_); error != 0 && error != EBADF)\n"
+        "    throw_os_error(error);"),
+    bug("B10", "reactor/poller/poller.hpp", "std::chrono::ceil<", "std::chrono::floor<",
+        compile_too=("reactor/poller/poller_epoll.cpp",)),
+    bug("B11", "reactor/clock.hpp",
+        "if (delay > Duration::zero() && since > Duration::max() - delay) return TimePoint::max();",
+        "", compile_too=("reactor/event_loop.cpp",)),
+    bug("B12", "reactor/event_loop.cpp",
+        "while (detail::Timer* timer = timers_.pop_due(now)) ready_.push(*timer);",
+        "while (detail::Timer* timer = timers_.pop_due(now)) call(*timer);"),
+    # It looks at the clock again and again, in case that this has jumped.
+    bug("B13", "reactor/event_loop.cpp",
+        "timeout = *deadline > now ? *deadline - now : Duration::zero();",
+        "timeout = *deadline > now ? std::min<Duration>(*deadline - now, std::chrono::seconds(1))\n"
+        "                              : Duration::zero();"),
+    bug("B14", "reactor/timer_heap.cpp",
+        "if (hole > 0 && before(last, entries_[(hole - 1) / arity])) {", "if (false) {"),
+    bug("B15", "reactor/poller/poller_epoll.cpp", "std::uint64_t{registration.generation} << 32U",
+        "std::uint64_t{registration.generation & 0xffffU} << 32U"),
+    # The flag stays up, so that nobody rings again.
+    bug("B16", "reactor/poller/wakeup_eventfd.cpp",
+        "pending_.exchange(false, std::memory_order_acq_rel);", "", inside="void Wakeup::consume("),
+    bug("B17", "reactor/mailbox.cpp", "poller_ = nullptr;", ""),
+    bug("B18", "reactor/kernel.hpp", "|| error == EINTR;", ";",
+        compile_too=("net/socket_transport_reading.cpp", "net/socket_transport.cpp")),
+    bug("B19", "reactor/unique_fd.hpp", "if (fd_ >= 0) kernel_->close(release());",
+        "for (const int fd = release(); fd >= 0 && kernel_->close(fd) == EINTR;) {\n    }"),
+    bug("B20", "reactor/event_loop.cpp",
+        "if (!ready_.empty() || stopping_ || mailbox_->has_mail() || signals_.any_pending()) {",
+        "if (!ready_.empty() || mailbox_->has_mail() || signals_.any_pending()) {"),
+    bug("B21", "net/listener.cpp", "left > 0 && socket_->valid(); --left",
+        "left > 0 && socket_->valid();"),
+    # Destroyed under the lock, which its destructor wants, too.
+    bug("B22", "reactor/mailbox.cpp", "unread.swap(inbox_);", "inbox_.clear();"),
+    bug("B23", "reactor/kernel_posix.cpp", "birth_flags = SOCK_NONBLOCK | SOCK_CLOEXEC",
+        "birth_flags = SOCK_NONBLOCK"),
+    # What waits is neither run nor dropped.
+    bug("B24", "reactor/executor.cpp", "dropped.swap(jobs_);", ""),
     # 2.2 Listening, accepting, connecting, DNS
+    bug("B25", "net/listener.cpp", "loop_.io().set_reader(socket_->fd(), nullptr);", ""),
     bug("B26", "net/listener.cpp",
         "retry_ = loop_.call_later(accept_retry_delay, [this] { watch(); });", ""),
+    # The name is asked for when the client is gone.
+    bug("B27", "net/server_state.cpp", "std::move(peer), keep, nullptr",
+        "Endpoint(), keep, nullptr"),
+    bug("B28", "net/listener.cpp", "left > 0 && socket_->valid(); --left", "left > 0; --left"),
+    bug("B29", "net/unix_path.cpp",
+        "if (owner == Owner::somebody) throw_path_in_use(path);", ""),
+    bug("B30", "net/server.cpp",
+        "socket.set_option(SOL_SOCKET, SO_REUSEPORT, 1) != 0", "options.backlog < 0"),
+    bug("B31", "net/server_state.cpp", "if (finished()) wake_end_waiters();", "",
+        inside="void ServerState::transport_lost("),
+    bug("B32", "net/connect_race.cpp",
+        "if (error == 0 && connected_to_itself(attempt.socket, attempt.to)) error = ECONNREFUSED;",
+        ""),
+    bug("B33", "net/unix_connect.cpp", "error == EAGAIN;", "error == EINPROGRESS;"),
+    bug("B34", "net/resolver.cpp", "if (host.size() > max_host_bytes) {", "if (false) {"),
+    bug("B35", "net/address.cpp",
+        "if (host.empty() || host.size() >= text.size()) return std::nullopt;",
+        "host = host.substr(0, text.size() - 1);"),
+    bug("B36", "net/resolver.cpp", "loop.lookup_executor()", "loop.default_executor()"),
+    # The thread looks into the frame of a coroutine that is gone.
+    bug("B37", "net/resolver.cpp", "[&kernel = loop.kernel(), host, service, options] {",
+        "[&kernel = loop.kernel(), &host, &service, options] {"),
     # 2.3 Writing and closing
     bug("B38", "net/socket_transport.cpp",
         "if (!buffer_.empty()) wait_until_writable(); after_enqueue();",

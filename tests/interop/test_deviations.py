@@ -208,7 +208,7 @@ class Deviations(unittest.TestCase):
         self.assertGreaterEqual(len(full), 100)
         self.ours(
             "test_net",
-            "accept: out of descriptors it is reported once, with one timer and one retry a second",
+            "B25: out of descriptors it is reported once, with one timer and one retry a second",
         )
 
 

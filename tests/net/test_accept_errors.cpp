@@ -38,8 +38,7 @@ TEST_CASE_FIXTURE(Serving, "B26: a listener survives every error of accept()") {
 }
 
 TEST_CASE_FIXTURE(
-    Serving,
-    "accept: errors of a single connection are silent, and the next one is taken at once") {
+    Serving, "B26: errors of a single connection are silent, and the next one is taken at once") {
   const Server server = serve();
   for (const int error :
        {ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH}) {
@@ -76,8 +75,7 @@ TEST_CASE_FIXTURE(
 
 // CPython: test_base_events.py test_accept_connection_exception; gh-151615, bun#32705
 TEST_CASE_FIXTURE(
-    Serving,
-    "accept: out of descriptors it is reported once, with one timer and one retry a second") {
+    Serving, "B25: out of descriptors it is reported once, with one timer and one retry a second") {
   for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
     CAPTURE(error);
     const Server server = serve();
@@ -107,7 +105,7 @@ TEST_CASE_FIXTURE(
 
 // CPython: test_base_events.py test_accept_connection_retry
 TEST_CASE_FIXTURE(Serving,
-                  "accept: when descriptors are free again, every client that waits is served") {
+                  "B25: when descriptors are free again, every client that waits is served") {
   const Server server = serve();
   std::vector<int> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(dial(port));
@@ -166,7 +164,7 @@ TEST_CASE_FIXTURE(Serving, "close: while the listener waits, it leaves no timer"
   CHECK(calls.count(Call::accept) == 0);
 }
 
-TEST_CASE_FIXTURE(Serving, "close: an exception handler that is told of the error may do it") {
+TEST_CASE_FIXTURE(Serving, "B22: a handler that is told of an accept error may close the server") {
   const Server server = serve();
   loop.set_exception_handler([&](EventLoop&, const ExceptionContext&) { server.close(); });
   kernel.script(Call::accept, {.error = EMFILE});

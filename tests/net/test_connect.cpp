@@ -109,8 +109,7 @@ TEST_CASE_FIXTURE(Connecting, "create_connection: a connect that takes its time 
   CHECK(protocol->trace == "made ");
 }
 
-TEST_CASE_FIXTURE(Connecting,
-                  "create_connection: an interrupted connect goes on, and is waited for") {
+TEST_CASE_FIXTURE(Connecting, "B18: an interrupted connect goes on, and is waited for") {
   kernel.script(Call::connect, {.error = EINTR});
   const auto task = loop.create_task(create_connection(factory(), "127.0.0.1", 80));
   run();
@@ -390,9 +389,8 @@ TEST_CASE_FIXTURE(
   CHECK(calls.count(Call::close) == 1);
 }
 
-TEST_CASE_FIXTURE(
-    Connecting,
-    "create_connection: cancelled in any of its first 20 passes, it leaves nothing behind") {
+TEST_CASE_FIXTURE(Connecting,
+                  "B05: a connect cancelled in any of its first 20 passes leaves nothing behind") {
   for (const auto mode : {FakeKernel::Connects::at_once, FakeKernel::Connects::in_progress}) {
     kernel.set_connects(mode);
     int cancelled = 0;

@@ -157,7 +157,8 @@ TEST_CASE_FIXTURE(Racing, "race: of two that connect in one pass the first one w
   CHECK(kernel.registered_fds() == std::vector{both[0]});
 }
 
-TEST_CASE_FIXTURE(Racing, "race: cancelled in any pass around the success, nothing is left") {
+TEST_CASE_FIXTURE(Racing,
+                  "B05: a race cancelled in any pass around the success leaves nothing behind") {
   for (int passes = 0; passes < 6; ++passes) {
     CAPTURE(passes);
     kernel.set_connects(FakeKernel::Connects::held);
@@ -290,6 +291,26 @@ TEST_CASE_FIXTURE(Racing, "local_addr: a name that has no address is an error") 
   kernel.script(Call::getaddrinfo, {.value = 0});
   CHECK(connect_error("127.0.0.1", {.local_addr = LocalAddress{"a.example"}}) ==
         "OSError: getaddrinfo() returned empty list");
+}
+
+// libevent 86dfd2ce, 4da9f87c and others: an answer of the resolver to somebody who is gone.
+TEST_CASE_FIXTURE(Racing, "B37: cancelled in any pass from the lookup on, nothing is left") {
+  for (int passes = 0; passes < 12; ++passes) {
+    CAPTURE(passes);
+    kernel.set_connects(FakeKernel::Connects::held);
+    kernel.set_jobs_per_wait(passes % 2 == 0 ? 1 : 0);
+    const auto task = connect("two.example", {.happy_eyeballs_delay = 0s});
+    for (int i = 0; i < passes; ++i) pass();
+    kernel.set_jobs_per_wait(1);
+    for (int i = 0; i < passes / 2; ++i) pass();
+    task.cancel();
+    run();
+    CHECK(task.cancelled());
+    CHECK(fds_of_ours().empty());
+    CHECK(kernel.registered_fds().empty());
+    CHECK(kernel.queued_jobs() == 0);
+    CHECK(calls.count(Call::getaddrinfo) == calls.count(Call::freeaddrinfo));
+  }
 }
 
 TEST_SUITE_END();

@@ -120,7 +120,8 @@ TEST_CASE("B54: who writes into a reset hears the error, and no end of the strea
 }
 
 // h2o#603, twisted#2809, cups#4605, bun#37920: hang-ups cannot be masked.
-TEST_CASE("B88: a peer that closes or resets makes nobody spin, whatever state we are in") {
+TEST_CASE(
+    "B07, B08, B88: a peer that closes or resets makes nobody spin, whatever state we are in") {
   const Loopback net;
   const std::pair<const char*, std::function<void(Recorder&)>> states[] = {
       {"idle", [](Recorder&) {}},
@@ -245,8 +246,7 @@ TEST_CASE("no spinning: a peer that resets while we wait for room is noticed at 
 
 // libuv bbccafbe7: the number of a closed descriptor comes back in the batch that still has its
 // events.
-TEST_CASE(
-    "descriptors: a number that is closed and reused within one batch of events hears no old one") {
+TEST_CASE("B01: a transport whose number was another's hears no event of that one") {
   const Loopback net;
   for (const char* poller : pollers) {
     CAPTURE(poller);
@@ -290,7 +290,7 @@ TEST_CASE(
 
 // libuv 3ecce9141: a dup keeps the open file alive, and with it a registration that was not taken
 // back.
-TEST_CASE("descriptors: a transport whose socket was dup'ed leaves nothing with the poller") {
+TEST_CASE("B02: a transport whose socket was dup'ed leaves nothing with the poller") {
   const Loopback net;
   for (const char* poller : pollers) {
     CAPTURE(poller);
@@ -308,8 +308,7 @@ TEST_CASE("descriptors: a transport whose socket was dup'ed leaves nothing with 
   }
 }
 
-TEST_CASE(
-    "accept: a client that has connected, sent and reset is heard to the end, and has a name") {
+TEST_CASE("B27: a client that has connected, sent and reset is heard to the end, and has a name") {
   RealLoop real;
   std::vector<std::shared_ptr<Recorder>> recorders;
   const auto factory = [&] {
@@ -550,6 +549,50 @@ TEST_CASE("echo: a round trip costs one wait, one recv and one send a side") {
   CHECK(real.calls.count(Call::poller_wait) <= 2 * trips + 10);
   CHECK(real.calls.count(Call::poller_set) == 0);
   made.protocol->calm_down();
+}
+
+TEST_CASE("B30: of two servers that share a port by reuse_port each gets connections") {
+  RealLoop one;
+  RealLoop other;
+  int accepted[2] = {0, 0};
+  const auto counting = [&](int which) {
+    return [&accepted, which] {
+      ++accepted[which];
+      return std::make_shared<Recorder>();
+    };
+  };
+  const Server first = one.loop->run_until_complete(
+      create_server(counting(0), "127.0.0.1", 0, {.reuse_port = true}));
+  const TransportSocket listener = first.sockets().at(0);
+  const Server second = other.loop->run_until_complete(
+      create_server(counting(1), "127.0.0.1", listener.getsockname().port(), {.reuse_port = true}));
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(Loopback::connect_to(Loopback::address_of(listener.fd())));
+    one.settle();
+    other.settle();
+  }
+  CHECK(accepted[0] + accepted[1] == 200);
+  CHECK(accepted[0] > 40);  // The kernel throws a die for each.
+  CHECK(accepted[1] > 40);
+}
+
+// muduo isSelfConnect: TCP's simultaneous open, with oneself.
+TEST_CASE("B32: a connection that would have itself at the other end is refused") {
+  RealLoop real;
+  UniqueFd probe(posix, ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const std::uint16_t port = ntohs(Loopback::address_of(probe.get()).sin_port);
+  probe.reset();
+  const auto factory = [] { return std::make_shared<Recorder>(); };
+  CHECK(error_of([&] {
+          real.loop->run_until_complete(create_connection(
+              factory, "127.0.0.1", port, {.local_addr = LocalAddress{"127.0.0.1", port}}));
+        }) == "ConnectionRefusedError: [Errno 111] Connect call failed ('127.0.0.1', " +
+                  std::to_string(port) + ")");
 }
 
 TEST_SUITE_END();

@@ -132,7 +132,7 @@ TEST_CASE_FIXTURE(RealUnix, "real unix: a dead path is replaced, a live one is n
   CHECK(error_of([&] { serve(path); }) == in_use);
 }
 
-TEST_CASE_FIXTURE(RealUnix, "real unix: a full backlog is waited for, as the fake kernel has it") {
+TEST_CASE_FIXTURE(RealUnix, "B33: a full backlog is waited for, as the fake kernel has it") {
   Socket listener = raw();
   REQUIRE(listener.bind(Endpoint::at_path(path)) == 0);
   REQUIRE(listener.listen(1) == 0);
@@ -152,6 +152,20 @@ TEST_CASE_FIXTURE(RealUnix, "real unix: a full backlog is waited for, as the fak
   REQUIRE(accepted.valid());
   loop.run_until_complete(task);
   CHECK(names(protocols.at(0)) == "'' '" + path + "'");
+}
+
+// redis CVE-2023-45145: a socket that listens before its mode is set.
+TEST_CASE_FIXTURE(RealUnix, "B29: a path can be given its mode before anybody can connect to it") {
+  const Server server =
+      loop.run_until_complete(create_unix_server(factory(), path, {.start_serving = false}));
+  CHECK(error_of([&] { connect(path); }) ==
+        "ConnectionRefusedError: [Errno 111] Connection refused");
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  loop.run_until_complete(server.start_serving());
+  CHECK(connect(path).protocol->trace == "made ");
+  struct stat status{};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
 }
 
 TEST_SUITE_END();

@@ -169,8 +169,7 @@ TEST_CASE_FIXTURE(Resolving, "getaddrinfo: no answer at all is no address, as as
 
 // ---- Bad names: CVE-2024-24806, a long name that was cut to a short one
 
-TEST_CASE_FIXTURE(Resolving,
-                  "getaddrinfo: a name of 253 bytes is looked up, one of 254 is refused") {
+TEST_CASE_FIXTURE(Resolving, "B34: a name of 253 bytes is looked up, one of 254 is refused") {
   const std::string longest(253, 'a');
   CHECK(look_up(longest, 80) == "GaiError: [Errno -2] Name or service not known");
   CHECK(lookups() == 1);
@@ -181,7 +180,7 @@ TEST_CASE_FIXTURE(Resolving,
 }
 
 TEST_CASE_FIXTURE(Resolving,
-                  "getaddrinfo: a NUL in host or service is refused before anything is looked up") {
+                  "B34: a NUL in host or service is refused before anything is looked up") {
   CHECK(look_up("127.0.0.1\0.evil.example"sv, 80) ==
         "ValueError: embedded null character in host name");
   CHECK(look_up("localhost\0"sv, 80) == "ValueError: embedded null character in host name");
@@ -212,8 +211,8 @@ TEST_CASE_FIXTURE(Resolving, "getaddrinfo: host and service may go when it has r
         "('127.0.0.1', 8080)");
 }
 
-TEST_CASE_FIXTURE(Resolving,
-                  "getaddrinfo: cancelled, it ends at once, and the late answer harms nobody") {
+TEST_CASE_FIXTURE(
+    Resolving, "B37: a lookup that is cancelled ends at once, and the late answer harms nobody") {
   kernel.set_jobs_per_wait(0);
   const auto lookup = loop.create_task(getaddrinfo("localhost", 80));
   run();
@@ -225,7 +224,7 @@ TEST_CASE_FIXTURE(Resolving,
   CHECK(calls.count(Call::getaddrinfo) == calls.count(Call::freeaddrinfo));
 }
 
-TEST_CASE_FIXTURE(Resolving, "getaddrinfo: a loop that closes meanwhile drops the question") {
+TEST_CASE_FIXTURE(Resolving, "B37: a loop that closes drops the question") {
   kernel.set_jobs_per_wait(0);
   const auto lookup = loop.create_task(getaddrinfo("localhost", 80));
   run();

@@ -3,9 +3,11 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -397,7 +399,7 @@ TEST_CASE_FIXTURE(Serving,
 
 // libevent a695a720, seastar e9d984fed: the listener goes away in the callback of its own batch.
 TEST_CASE_FIXTURE(Serving,
-                  "accept: the server may close inside the factory, at any place in the batch") {
+                  "B28: the server may close inside the factory, at any place in the batch") {
   for (std::size_t place = 1; place <= 5; ++place) {
     for (const bool keep_handle : {true, false}) {
       CAPTURE(place);
@@ -424,7 +426,7 @@ TEST_CASE_FIXTURE(Serving,
   }
 }
 
-TEST_CASE_FIXTURE(Serving, "accept: the server may close inside connection_made") {
+TEST_CASE_FIXTURE(Serving, "B28: the server may close inside connection_made") {
   const Server server = serve();
   on_connect = [&](Recorder& protocol) { protocol.on_made = [&] { server.close(); }; };
   const int one = dial(port);
@@ -491,7 +493,8 @@ TEST_CASE_FIXTURE(Serving, "accept: a client that is gone by then is heard to th
 }
 
 TEST_CASE_FIXTURE(
-    Serving, "accept: a flood is taken a backlog at a time, and others are served in between") {
+    Serving,
+    "B21: a flood of connections is taken a backlog at a time, others are served in between") {
   const Server server = serve({.backlog = 10});
   const int first = client();
   std::string order;
@@ -503,6 +506,43 @@ TEST_CASE_FIXTURE(
   CHECK(order == "11");
   CHECK(protocols.size() == 26);
   CHECK(calls.count(Call::accept) == 26);  // 10, 10, 5, and one that found nothing.
+}
+
+// listen(1) completes connections that nobody has accepted: a backlog is no limit.
+TEST_CASE_FIXTURE(Serving,
+                  "B31: a server counts its clients exactly, and its factory may set a limit") {
+  std::mt19937 random(7);
+  int active = 0;
+  on_connect = [&](Recorder& its) {
+    its.on_made = [&] {
+      if (++active > 3) its.transport->abort();
+    };
+    its.on_lost = [&] { --active; };
+  };
+  const Server server = serve();
+  std::vector<int> clients;
+  bool within = true;
+  for (int step = 0; step < 300; ++step) {
+    if (clients.empty() || random() % 2 == 0) {
+      clients.push_back(client());
+    } else {
+      const std::size_t i = random() % clients.size();
+      hang_up(clients[i]);
+      clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(i));
+      run();
+    }
+    within = within && active <= 3;
+  }
+  CHECK(within);
+  REQUIRE(active > 0);
+  server.close();
+  const auto closed = loop.create_task(server.wait_closed());
+  run();
+  CHECK_FALSE(closed.done());
+  for (const int fd : clients) hang_up(fd);
+  run();
+  CHECK(active == 0);
+  CHECK(closed.done());
 }
 
 TEST_SUITE_END();

@@ -156,7 +156,7 @@ TEST_CASE_FIXTURE(NetLoop, "data_received: at most 256 KiB come at a time, in on
   CHECK(calls.count(Call::recv) == 3);
 }
 
-TEST_CASE_FIXTURE(NetLoop, "data_received: two busy peers take turns") {
+TEST_CASE_FIXTURE(NetLoop, "B21: two busy peers take turns") {
   std::string order;
   const Link one = link();
   const Link other = link();
@@ -333,8 +333,8 @@ TEST_CASE_FIXTURE(NetLoop, "close: holds for an event that has already been repo
 }
 
 // libuv c7c8e916b, h2o#603 and others: a hang-up that cannot be masked keeps the loop busy.
-TEST_CASE_FIXTURE(NetLoop,
-                  "pause_reading: a peer that closes or resets meanwhile is heard of on resume") {
+TEST_CASE_FIXTURE(
+    NetLoop, "B08: a peer that closes or resets while reading is paused is heard of on resume") {
   for (const bool reset : {false, true}) {
     CAPTURE(reset);
     const Link link = this->link();
@@ -388,6 +388,36 @@ TEST_CASE_FIXTURE(NetLoop, "set_protocol: null is refused") {
   CHECK(error_of([&] { link.transport->set_protocol(nullptr); }) ==
         "ValueError: a protocol was expected, got None");
   CHECK(link.transport->get_protocol() == link.protocol);
+}
+
+// asio 5b4aa5ef9, asio#268: two events of one descriptor in one batch.
+TEST_CASE_FIXTURE(NetLoop, "B04: an event that is reported twice delivers its bytes once") {
+  const Link made = link();
+  kernel.set_ready_filter([](std::vector<Ready>& found) {
+    const std::vector<Ready> once = found;
+    found.insert(found.end(), once.begin(), once.end());
+  });
+  kernel.put(made.peer, "data");
+  run();
+  CHECK(made.protocol->trace == "made data(data) ");
+}
+
+TEST_CASE_FIXTURE(NetLoop, "B04: an event that is reported twice spares the number's next owner") {
+  const Link first = link();
+  Link second;
+  first.protocol->on_data = [&] { first.transport->abort(); };
+  first.protocol->on_lost = [&] { loop.call_soon([&] { second = start(); }); };
+  const int number = fd_of(first);
+  kernel.set_ready_filter([](std::vector<Ready>& found) {
+    const std::vector<Ready> once = found;
+    found.insert(found.end(), once.begin(), once.end());
+  });
+  kernel.put(first.peer, "data");
+  run();
+  REQUIRE(second.transport);
+  CHECK(fd_of(second) == number);
+  CHECK(second.protocol->trace == "made ");
+  CHECK(loop.stats().stale_events > 0);
 }
 
 TEST_SUITE_END();

@@ -159,7 +159,8 @@ TEST_CASE_FIXTURE(UnixSockets, "create_unix_connection: over a given socket, whi
 
 // ---- A full backlog: Linux says EAGAIN, and asyncio takes that for a connection (gh-117208).
 
-TEST_CASE_FIXTURE(UnixSockets, "full backlog: connecting waits until the server accepts") {
+TEST_CASE_FIXTURE(UnixSockets,
+                  "B33: a full backlog makes connecting wait until the server accepts") {
   const int listener = theirs(kernel.listen_on_path(path, 0));
   theirs(kernel.dial_path(path));
   const auto task = loop.create_task(create_unix_connection(factory(), path));
@@ -187,7 +188,8 @@ TEST_CASE_FIXTURE(UnixSockets,
   run();
 }
 
-TEST_CASE_FIXTURE(UnixSockets, "full backlog: a deadline ends the waiting and closes the socket") {
+TEST_CASE_FIXTURE(UnixSockets,
+                  "B33: a deadline ends the wait for a full backlog, and closes the socket") {
   theirs(kernel.listen_on_path(path, 0));
   theirs(kernel.dial_path(path));
   const TimePoint start = loop.time();
@@ -315,7 +317,7 @@ TEST_CASE_FIXTURE(UnixSockets, "stale path: a socket that a dead server has left
 }
 
 // gh-121252: asyncio removes the path of a server that is alive.
-TEST_CASE_FIXTURE(UnixSockets, "stale path: one that somebody listens at is not stolen") {
+TEST_CASE_FIXTURE(UnixSockets, "B29: a path that somebody listens at is not stolen") {
   const int listener = theirs(kernel.listen_on_path(path));
   CHECK(serve_error() == "OSError: [Errno 98] Address '/run/weir.sock' is already in use");
   theirs(kernel.accept_from(listener));  // Our question.
@@ -389,7 +391,7 @@ TEST_CASE_FIXTURE(UnixSockets, "stale path: one that disappears meanwhile is no 
 }
 
 // Two servers that start at once find the same dead socket; the second must not remove the first.
-TEST_CASE_FIXTURE(UnixSockets, "stale path: one that another server has taken meanwhile is kept") {
+TEST_CASE_FIXTURE(UnixSockets, "B29: a path that another server has taken meanwhile is kept") {
   kernel.add_file(path, S_IFSOCK);
   kernel.advance(1h);
   kernel.script(Call::connect, {.error = ECONNREFUSED});

@@ -96,7 +96,7 @@ TEST_CASE("timeout_ms: no time-out is -1, and nothing left to wait for is 0") {
   CHECK(timeout_ms(Duration::min()) == 0);
 }
 
-TEST_CASE("timeout_ms: more than a day is a day") {
+TEST_CASE("B11: a time-out of more than a day is a day, for poll(2) counts in an int") {
   using weir::detail::timeout_ms;
   CHECK(timeout_ms(24h - 1ms) == 86'399'999);
   CHECK(timeout_ms(24h + 1ns) == 86'400'000);

@@ -402,7 +402,7 @@ TEST_CASE("batch: the first of 100 real sockets closes all, and no other callbac
 
 // libuv bbccafbe7: a stale event hits the new owner of the number.
 TEST_CASE_FIXTURE(FakeLoop,
-                  "batch: an event of a closed descriptor does not reach the number's next owner") {
+                  "B01: an event of a closed descriptor does not reach the number's next owner") {
   const Ends first = connect_readable();
   const Ends second = connect_readable();
   loop.add_reader(first.ours, [&] {
@@ -421,8 +421,8 @@ TEST_CASE_FIXTURE(FakeLoop,
 }
 
 // mio RUSTSEC-2024-0019: a token that comes after the deregistration.
-TEST_CASE_FIXTURE(
-    FakeLoop, "batch: an old event that the kernel repeats is dropped every time, and counted") {
+TEST_CASE_FIXTURE(FakeLoop,
+                  "B03: an old event that the kernel repeats is dropped every time, and counted") {
   const Ends ends = connect_readable();
   std::vector<Ready> old;
   kernel.set_ready_filter([&](std::vector<Ready>& ready) {
@@ -440,7 +440,7 @@ TEST_CASE_FIXTURE(
 
 // redis 513931dfe: the table moves while a callback of it runs.
 TEST_CASE_FIXTURE(FakeLoop,
-                  "batch: a callback may register so many descriptors that the table moves") {
+                  "B06: a callback may register so many descriptors that the table moves") {
   const Ends first = connect_readable();
   int served = 0;
   loop.add_reader(first.ours, [&] {
@@ -570,7 +570,7 @@ TEST_CASE("interest: off and on again within a pass is not told to the poller") 
 }
 
 // h2o#603, seastar#64: a hang-up cannot be masked, so "no interest" must not stay registered.
-TEST_CASE("interest: a descriptor that nobody wants makes no wake-ups, though its peer has gone") {
+TEST_CASE("B07: a descriptor that nobody wants makes no wake-ups, though its peer has gone") {
   EventLoop loop;
   int fds[2];
   REQUIRE(Kernel::posix().socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);

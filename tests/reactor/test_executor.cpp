@@ -292,4 +292,25 @@ TEST_CASE("ThreadPool: without a second thread the job waits for the first" *
   CHECK(done.try_wait());
 }
 
+// libuv daf04e83c, tokio f21f2693f: jobs that a pool loses, or runs twice, while it ends.
+TEST_CASE("B24: of 100 000 jobs each runs or is dropped, and once, when the pool ends midway") {
+  constexpr std::size_t jobs = 100'000;
+  std::vector<std::atomic<int>> runs(jobs);
+  std::atomic<std::size_t> destroyed = 0;
+  std::atomic<bool> may_go_on = false;
+  const auto pool = make_thread_pool(4);
+  for (std::size_t i = 0; i < jobs; ++i) {
+    std::shared_ptr<void> guard(nullptr, [&](void*) { ++destroyed; });
+    pool->submit([&, i, held = std::move(guard)] {
+      if (i % 100 == 0) may_go_on.wait(false);  // So that most of them wait when the pool ends.
+      ++runs[i];
+    });
+  }
+  may_go_on = true;
+  may_go_on.notify_all();
+  pool->shutdown(true);
+  CHECK(destroyed == jobs);
+  CHECK(std::count_if(runs.begin(), runs.end(), [](const auto& its) { return its > 1; }) == 0);
+}
+
 TEST_SUITE_END();

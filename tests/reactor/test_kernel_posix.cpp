@@ -19,8 +19,13 @@
 #include <vector>
 
 #include <weir/reactor/kernel.hpp>
+#include <weir/reactor/sim/counting_kernel.hpp>
+#include <weir/reactor/sim/fake_kernel.hpp>
 #include <weir/reactor/unique_fd.hpp>
 
+using weir::Call;
+using weir::CountingKernel;
+using weir::FakeKernel;
 using weir::IoResult;
 using weir::Kernel;
 using weir::UniqueFd;
@@ -79,7 +84,7 @@ TEST_CASE("now: never goes back") {
   CHECK(posix.now() >= first);
 }
 
-TEST_CASE("socket: every descriptor is non-blocking and close-on-exec from birth") {
+TEST_CASE("B23: every socket is non-blocking and close-on-exec from birth") {
   const UniqueFd socket = make_tcp_socket();
   CHECK(is_born_right(socket.get()));
   const auto [one, other] = make_pair_of_sockets();
@@ -307,6 +312,21 @@ TEST_CASE("UniqueFd: assignment closes what was there before") {
   first = std::move(second);
   CHECK(::fcntl(number, F_GETFD) == -1);
   CHECK(is_born_right(first.get()));
+}
+
+// libuv dee86dd5b, fc42885d0: the number that the second close() hits may be another thread's.
+TEST_CASE("B19: an interrupted close() is not tried again") {
+  FakeKernel fake;
+  CountingKernel kernel(fake);
+  int fds[2];
+  REQUIRE(kernel.socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);
+  fake.script(Call::close, {.error = EINTR});
+  UniqueFd first(kernel, fds[0]);
+  UniqueFd second(kernel, fds[1]);
+  first.reset();
+  CHECK_FALSE(static_cast<bool>(first));
+  CHECK(kernel.count(Call::close) == 1);
+  CHECK(fake.misuses().empty());
 }
 
 TEST_SUITE_END();

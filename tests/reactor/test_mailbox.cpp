@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(Box, "close: destroys what was not read, without running it") 
   CHECK(trace == "");
 }
 
-TEST_CASE_FIXTURE(Box, "close: the destructor of what was not read may post, and is refused") {
+TEST_CASE_FIXTURE(Box, "B22: the destructor of a post that nobody read may post, and is refused") {
   bool accepted = true;
   Callback callback([guard = when_destroyed([&] { accepted = post("late"); })] {});
   mailbox.post(callback, std::source_location::current());

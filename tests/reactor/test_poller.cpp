@@ -207,7 +207,7 @@ TEST_CASE("Poller: a full peer is not writable until it reads") {
   });
 }
 
-TEST_CASE("Poller: the generation comes back whole") {
+TEST_CASE("B15: the generation comes back whole, all 32 bits of it") {
   with_every_back_end([](Rig& rig) {
     Pair pair(rig);
     for (const std::uint32_t generation : {0U, 1U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
@@ -532,6 +532,21 @@ TEST_CASE("Poller: a wake-up after a consumed one works again") {
   });
 }
 
+// libuv c5d570ddb, cpython#156054: a wake-up pipe that is full.
+TEST_CASE("B16: a million wake-ups that nobody reads are one, and none after them is lost") {
+  with_real_back_ends([](Rig& rig) {
+    for (int i = 0; i < 1'000'000; ++i) rig.poller->wake();
+    CHECK(rig.look().empty());
+    const weir::TimePoint first = rig.kernel.now();
+    CHECK(rig.wait(1ms).empty());
+    CHECK(rig.kernel.now() - first >= 1ms);
+    rig.poller->wake();
+    const weir::TimePoint second = rig.kernel.now();
+    CHECK(rig.wait(10s).empty());
+    CHECK(rig.kernel.now() - second < 10s);
+  });
+}
+
 TEST_CASE("Poller: wake keeps errno, as a signal handler must") {
   with_every_back_end([](Rig& rig) {
     errno = EDOM;
@@ -592,7 +607,7 @@ TEST_CASE("Poller: wake-ups that race with waits are never lost" * doctest::time
   });
 }
 
-TEST_CASE("Poller: a signal ends the wait without an error" * doctest::timeout(10)) {
+TEST_CASE("B18: a signal ends a poller's wait without an error" * doctest::timeout(10)) {
   struct sigaction action{};
   struct sigaction before{};
   action.sa_handler = ignore_signal;

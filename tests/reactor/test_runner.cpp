@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <memory>
@@ -227,6 +228,23 @@ TEST_SUITE("reactor/task/runner") {
     };
     CHECK_THROWS_AS(weir::run(leaves_log(&reports, &logged), kernel), KeyboardInterrupt);
     CHECK(logged.empty());
+  }
+
+  TEST_CASE("B20: run returns when main has, whatever else still waits") {
+    FakeKernel kernel;
+    const auto main = []() -> Coro<int> {
+      EventLoop& loop = get_running_loop();
+      loop.call_later(1h, [] {});
+      loop.create_task(weir::sleep(1h));
+      int fds[2];
+      REQUIRE(loop.kernel().socketpair(AF_UNIX, SOCK_STREAM, fds) == 0);
+      loop.add_reader(fds[0], [] {});
+      co_await weir::sleep(1s);
+      co_return 7;
+    };
+    CHECK(weir::run(main(), kernel) == 7);
+    CHECK(kernel.now() == FakeKernel::start + 1s);
+    CHECK(kernel.registered_fds().empty());
   }
 
   TEST_CASE("leftovers: one that waits for what never comes is destroyed with the loop") {

@@ -281,6 +281,21 @@ TEST_CASE_FIXTURE(RealLoop,
 }
 
 TEST_CASE_FIXTURE(RealLoop,
+                  "B16: signals that nobody reads for long are served, and so is the one after") {
+  int calls = 0;
+  loop.add_signal_handler(SIGUSR1, [&] {
+    ++calls;
+    loop.stop();
+  });
+  for (int i = 0; i < 100'000; ++i) raise(SIGUSR1);
+  loop.run_forever();
+  CHECK(calls == 1);
+  raise(SIGUSR1);
+  loop.run_forever();
+  CHECK(calls == 2);
+}
+
+TEST_CASE_FIXTURE(RealLoop,
                   "signals: a real handler may be added by a callback" * doctest::timeout(10)) {
   int calls = 0;
   loop.call_soon([&] {

@@ -96,7 +96,7 @@ TEST_CASE_FIXTURE(RealLoop,
 }
 
 // libuv 37042a5bc, fe7ee4a62: a send to a handle that the loop's thread frees.
-TEST_CASE("call_soon_threadsafe: posts while the loop closes are run, destroyed or refused") {
+TEST_CASE("B17: posts while the loop closes are run, destroyed or refused") {
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> accepted = 0;
     std::atomic<int> destroyed = 0;
@@ -128,7 +128,7 @@ TEST_CASE("call_soon_threadsafe: posts while the loop closes are run, destroyed 
   }
 }
 
-TEST_CASE("mailbox: a thread that holds it may post when the loop is long gone") {
+TEST_CASE("B17: a thread that holds the mailbox may post when the loop is long gone") {
   auto loop = std::make_unique<EventLoop>();
   const std::shared_ptr<detail::Mailbox> mailbox = loop->mailbox();
   loop->close();

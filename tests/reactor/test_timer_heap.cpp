@@ -174,7 +174,7 @@ TEST_CASE("pop_any: hands out every timer once, then null") {
 }
 
 // tokio 24344dfe4, uvloop c39afff: timers lost between a cancel and an insert.
-TEST_CASE("heap: 100 000 random additions, removals and pops are those of a sorted list") {
+TEST_CASE("B14: 100 000 random additions, removals and pops are those of a sorted list") {
   TimerHeap heap;
   std::deque<TestTimer> timers(500);
   std::set<std::tuple<TimePoint, std::uint64_t, Timer*>> model;

@@ -80,16 +80,23 @@ def with_files(command: list[str], source: pathlib.Path, output: pathlib.Path) -
     return changed
 
 
-def entry_of(folder: pathlib.Path, target: str, source: str) -> dict:
-    """How `source` is compiled: for the target itself, or else for a library."""
+def entry_of(folder: pathlib.Path, link: list[str], source: str) -> dict | None:
+    """How `source` is compiled for the program of this link command; None if it is not."""
     entries = [entry for entry in
                json.loads((folder / "compile_commands.json").read_text(encoding="utf-8"))
                if (folder / entry["file"]).resolve() == ROOT / source]
-    own = [entry for entry in entries if entry["output"].startswith(f"{target}.p/")]
-    libraries = [entry for entry in entries if ".a.p/" in entry["output"]]
-    if not own and not libraries:
-        raise BuildFailed(f"{source} is no part of {target}")
-    return (own or libraries)[0]
+    for entry in entries:
+        library = entry["output"].split(".p/")[0]
+        if entry["output"] in link or library in link or \
+                (library.endswith(".a") and "libweir.a" in link):  # Which has all of them.
+            return entry
+    return None
+
+
+def link_command(folder: pathlib.Path, target: str) -> list[str]:
+    commands = subprocess.run(["ninja", "-t", "commands", target], cwd=folder, capture_output=True,
+                              check=True, text=True).stdout
+    return shlex.split(commands.splitlines()[-1])
 
 
 def build(folder: pathlib.Path, target: str, patch: Patch, work: pathlib.Path,
@@ -108,13 +115,13 @@ def build(folder: pathlib.Path, target: str, patch: Patch, work: pathlib.Path,
     changed.parent.mkdir(parents=True, exist_ok=True)
     changed.write_text(planted_file(patch), encoding="utf-8")
 
-    commands = subprocess.run(["ninja", "-t", "commands", target], cwd=folder, capture_output=True,
-                              check=True, text=True).stdout
-    link = shlex.split(commands.splitlines()[-1])
+    link = link_command(folder, target)
     output = link.index("-o") + 1
     link[output] = str(work / pathlib.Path(target).name)
     for source in compile_too if is_header else (patch.source,):
-        entry = entry_of(folder, target, source)
+        entry = entry_of(folder, link, source)
+        if entry is None:
+            continue
         compiled = work / (source.replace("/", "_") + ".o")
         command = with_files(shlex.split(entry["command"]),
                              ROOT / source if is_header else changed, compiled)
