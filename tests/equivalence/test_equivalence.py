@@ -14,7 +14,7 @@ BUILD = pathlib.Path(os.environ.get("WEIR_BUILD_DIR", ROOT / "build/gcc"))
 PROGRAM = str(BUILD / "tests/equivalence")
 sys.path.insert(0, str(HERE))
 
-import planted_bugs  # noqa: E402
+import equivalence_mutants  # noqa: E402
 import planting  # noqa: E402
 
 
@@ -36,7 +36,7 @@ class Share(unittest.TestCase):
         self.assertIn("seed 7\n5 scripts, ", done.stdout)
 
     def test_each_planted_bug_still_has_its_place(self):
-        for bug in planted_bugs.BUGS.values():
+        for bug in equivalence_mutants.BUGS.values():
             planting.planted_file(bug)  # Raises, and says what to follow.
             self.assertNotEqual(bug.old, bug.new)
 
