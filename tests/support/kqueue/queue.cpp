@@ -99,7 +99,7 @@ int Queue::detach(const Event& change) {
   const auto found = knotes_.find(key);
   if (found == knotes_.end()) return ENOENT;  // [ERRORS, ENOENT]
   trigger(found->second, false);
-  active_.remove(key);
+  std::erase(active_, key);
   knotes_.erase(found);
   if (change.filter != EVFILT_USER) watch(static_cast<int>(change.ident));
   return 0;
@@ -111,6 +111,8 @@ void Queue::watch(int fd) {
   if (knotes_.contains({EVFILT_READ, fd})) event.events |= events_of_read();
   if (knotes_.contains({EVFILT_WRITE, fd})) event.events |= events_of_write();
   event.data.fd = fd;
+  const auto slot = static_cast<std::size_t>(fd);
+  if (slot >= reports_.size()) reports_.resize(slot + 1);
   if (event.events == 0) {
     ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &event);
   } else if (::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) != 0 &&
@@ -125,7 +127,7 @@ void Queue::close(int fd) {
   const std::size_t before = knotes_.size();
   for (const int filter : {EVFILT_READ, EVFILT_WRITE}) {
     const Key key(filter, fd);
-    if (knotes_.erase(key) != 0) active_.remove(key);
+    if (knotes_.erase(key) != 0) std::erase(active_, key);
   }
   if (knotes_.size() != before) watch(fd);
 }
@@ -142,10 +144,10 @@ bool Queue::evaluate(const Key& key, Knote& knote) {
   const auto [filter, ident] = key;
   if (filter == EVFILT_USER) return knote.triggered;
   const int fd = static_cast<int>(ident);
-  const auto reported = reported_.find(fd);
-  if (reported == reported_.end()) return false;
-  const Finding found = filter == EVFILT_READ ? read_filter(fd, reported->second)
-                                              : write_filter(fd, reported->second);
+  const Report& report = reports_.at(static_cast<std::size_t>(fd));
+  if (report.look != looks_) return false;
+  const Finding found =
+      filter == EVFILT_READ ? read_filter(fd, report.events) : write_filter(fd, report.events);
   const unsigned kept = knote.event.flags & ~static_cast<unsigned>(EV_EOF);
   knote.event.flags = static_cast<decltype(Event::flags)>(kept | (found.eof ? EV_EOF : 0U));
   knote.event.fflags = found.error;
@@ -162,17 +164,20 @@ void Queue::enqueue(const Key& key) {
 
 /// Brings the list of active events up to date: what is new in it comes last.
 void Queue::look() {
-  std::vector<epoll_event> events(std::clamp(knotes_.size() + 1, std::size_t{1}, largest_look));
-  const int found = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), 0);
-  events.resize(static_cast<std::size_t>(std::max(found, 0)));
-  reported_.clear();
-  for (const epoll_event& event : events) reported_[event.data.fd] = event.events;
-  active_.remove_if([this](const Key& key) {
+  seen_.resize(std::clamp(knotes_.size() + 1, std::size_t{1}, largest_look));
+  const int found = ::epoll_wait(epoll_fd_, seen_.data(), static_cast<int>(seen_.size()), 0);
+  seen_.resize(static_cast<std::size_t>(std::max(found, 0)));
+  ++looks_;
+  for (const epoll_event& event : seen_) {
+    const auto fd = static_cast<std::size_t>(event.data.fd);
+    if (fd < reports_.size()) reports_[fd] = {looks_, event.events};
+  }
+  std::erase_if(active_, [this](const Key& key) {
     Knote& knote = knotes_.at(key);
     knote.queued = evaluate(key, knote);
     return !knote.queued;
   });
-  for (const epoll_event& event : events) {
+  for (const epoll_event& event : seen_) {
     if (event.data.fd == signal_fd_) continue;
     enqueue({EVFILT_WRITE, event.data.fd});
     enqueue({EVFILT_READ, event.data.fd});
@@ -182,26 +187,22 @@ void Queue::look() {
   }
 }
 
-std::vector<Event> Queue::collect(std::size_t room) {
+std::size_t Queue::collect(std::span<Event> room) {
   look();
-  std::vector<Event> events;
-  std::list<Key> again;
-  while (!active_.empty() && events.size() < room) {
-    const Key key = active_.front();
-    Knote& knote = knotes_.at(key);
-    events.push_back(knote.event);
-    if (has(knote.event, EV_CLEAR)) {
-      // [EV_CLEAR: "Reset the state of the event after it is retrieved by the user"]
-      trigger(knote, false);
-      knote.queued = false;
-      active_.pop_front();
-    } else {
-      again.splice(again.end(), active_, active_.begin());
-    }
+  const std::size_t count = std::min(room.size(), active_.size());
+  const auto reported = active_.begin() + static_cast<std::ptrdiff_t>(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    Knote& knote = knotes_.at(active_[i]);
+    room[i] = knote.event;
+    // [EV_CLEAR: "Reset the state of the event after it is retrieved by the user"]
+    if (!has(knote.event, EV_CLEAR)) continue;
+    trigger(knote, false);
+    knote.queued = false;
   }
   // What was reported and still holds stands behind what was not (source: kqueue_scan()).
-  active_.splice(active_.end(), again);
-  return events;
+  std::rotate(active_.begin(), reported, active_.end());
+  std::erase_if(active_, [this](const Key& key) { return !knotes_.at(key).queued; });
+  return count;
 }
 
 }  // namespace kqueue_emulation

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <map>
 #include <span>
 #include <utility>
@@ -33,8 +32,9 @@ class Queue {
 
   /// Applies one change; 0 or errno.
   int change(const Event& change);
-  /// Takes up to `room` events out of what is active now.
-  std::vector<Event> collect(std::size_t room);
+  /// Puts what is active now into `room`, as far as it goes; how much that was. Allocates nothing
+  /// once it has seen as much: programs that count their allocations run over it.
+  std::size_t collect(std::span<Event> room);
   /// Ends what is registered for a descriptor that is about to be closed.
   void close(int fd);
 
@@ -55,11 +55,18 @@ class Queue {
   void enqueue(const Key& key);
   void look();
 
+  struct Report {
+    std::uint64_t look = 0;    // In which one
+    std::uint32_t events = 0;  // epoll said this.
+  };
+
   int epoll_fd_;
   int signal_fd_;  // An eventfd, readable while an EVFILT_USER is triggered.
   std::map<Key, Knote> knotes_;
-  std::map<int, std::uint32_t> reported_;  // By descriptor: what epoll said in this look.
-  std::list<Key> active_;                  // In the order in which they will be reported.
+  std::uint64_t looks_ = 0;
+  std::vector<Report> reports_;    // By descriptor.
+  std::vector<Key> active_;        // In the order in which they will be reported.
+  std::vector<epoll_event> seen_;  // By the last look.
 };
 
 }  // namespace kqueue_emulation

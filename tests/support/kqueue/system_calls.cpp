@@ -12,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <ctime>
@@ -21,7 +20,6 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include <tests/support/kqueue/queue.hpp>
 
@@ -256,11 +254,8 @@ extern "C" int kevent(int kq, const Event* changelist, int nchanges, Event* even
 
   int seen = 0;
   while (true) {
-    const std::vector<Event> events = queue->collect(room.size());
-    if (!events.empty()) {
-      std::copy(events.begin(), events.end(), room.begin());
-      return static_cast<int>(events.size());
-    }
+    const std::size_t count = queue->collect(room);
+    if (count > 0) return static_cast<int>(count);
     std::optional<timespec> left;
     if (timeout != nullptr) {
       left = kqueue_emulation::until(kqueue_emulation::sum(start, *timeout));
