@@ -96,7 +96,7 @@ def resets(per_second: int = 5000, seconds: float = 10, keep_pace: bool = True) 
     rate = count / took
     expect(
         not keep_pace or rate >= 0.95 * per_second,
-        f"{rate:.0f} a second: this machine is too slow, or too busy, for {per_second}",
+        f"all held, but at {rate:.0f} a second: this machine is too slow or too busy for more",
     )
     return (
         f"{count} connections reset in {took:.1f} s, {rate:.0f} a second: {made - 2} accepted and "
