@@ -257,7 +257,7 @@ class NoDescriptors {
 
 }  // namespace
 
-TEST_SUITE_BEGIN("system/spin_guard" * doctest::timeout(60));
+TEST_SUITE_BEGIN("system/spin_guard" * doctest::timeout(300));
 
 TEST_CASE("spin guard: whatever we are doing and the peer does, at most 3 wake-ups are useless") {
   const Loopback net;
