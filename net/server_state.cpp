@@ -33,8 +33,11 @@ void ServerState::accept(Socket socket, Endpoint peer) {
   const std::shared_ptr<ServerState> keep =
       shared_from_this();  // The factory may close the server.
   try {
+    // Before the socket is handed on: which argument comes first is the compiler's choice, and with
+    // it whether the socket is still open when a failure is reported.
+    std::shared_ptr<BaseProtocol> protocol = factory_();
     const std::shared_ptr<SocketTransport> transport = SocketTransport::start(
-        loop_, std::move(socket), factory_(), std::move(peer), keep, nullptr);
+        loop_, std::move(socket), std::move(protocol), std::move(peer), keep, nullptr);
     // Attached before anything else can happen: close() finds it, wait_closed() counts it.
     clients_.push_back(*transport);
   } catch (const KeyboardInterrupt&) {
