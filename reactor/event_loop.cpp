@@ -19,6 +19,9 @@ constexpr int max_passes_without_poll = 16;
 // gets at least one, so timers wait for at most (events of the batch + this many) passes.
 constexpr int max_drain_passes = 64;
 
+// A poller that refuses a change is out of memory, or of watches: that may pass, as for accept().
+constexpr Duration interest_retry_delay = std::chrono::seconds(1);
+
 // How often a closing loop runs what the cancelled tasks still have to say before it destroys them.
 constexpr int max_closing_passes = 1000;
 
@@ -163,8 +166,13 @@ void EventLoop::run_last() {
 }
 
 void EventLoop::flush_interest() {
+  if (io_.any_refused() && time() >= interest_retry_) [[unlikely]] {
+    io_.retry_refused();
+    interest_retry_ = detail::deadline_after(time(), interest_retry_delay);
+  }
   int fd = -1;
   while (const int error = io_.flush(&fd)) {
+    interest_retry_ = detail::deadline_after(time(), interest_retry_delay);
     call_exception_handler(
         ExceptionContext("The poller refused a change of interest", make_os_error(error))
             .with("socket", "fd " + std::to_string(fd)));
@@ -179,6 +187,9 @@ void EventLoop::poll() {
     const TimePoint now = time();
     // Compared first: the distance to a deadline long past may not fit into a Duration.
     timeout = *deadline > now ? *deadline - now : Duration::zero();
+  }
+  if (io_.any_refused()) [[unlikely]] {
+    timeout = std::min(timeout.value_or(interest_retry_delay), interest_retry_delay);
   }
   events_.clear();
   ++stats_.polls;

@@ -275,6 +275,7 @@ class EventLoop {
   ExceptionHandler exception_handler_;
   LogSink log_sink_ = log_to_stderr;
   LoopStats stats_;
+  TimePoint interest_retry_;       // When what the poller has refused is tried again.
   std::thread::id thread_;         // The one that runs it.
   std::uint64_t batch_start_ = 0;  // ready_.end() when the last poll had come back.
   int passes_since_poll_ = 0;

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <new>
+#include <utility>
 
 namespace weir::detail {
 
@@ -36,6 +37,7 @@ int IoTable::open(int fd, Runnable* reader, Runnable* writer) {
     return ENOMEM;
   }
   Entry& its = entries_[index(fd)];
+  accept(its);
   its.generation = generation;
   its.registered = interest;
   its.reader = reader;
@@ -66,6 +68,7 @@ void IoTable::forget(int fd) noexcept {
   its.reader = nullptr;
   its.writer = nullptr;
   its.owner = nullptr;
+  accept(its);
   ++its.generation;
 }
 
@@ -74,16 +77,42 @@ int IoTable::flush(int* fd) {
     Entry& its = entries_[index(*at)];
     its.changed = false;
     const Interest wanted = interest_of(its.reader != nullptr, its.writer != nullptr);
-    if (wanted == its.registered) continue;
+    if (wanted == its.registered) {
+      accept(its);
+      continue;
+    }
     if (const int error = poller_.set(*at, its.generation, wanted); error != 0) {
+      if (!refuse(*at, its)) continue;
       *fd = *at;
       changed_.erase(changed_.begin(), at + 1);
       return error;
     }
     its.registered = wanted;
+    accept(its);
   }
   changed_.clear();
   return 0;
+}
+
+/// Whether that is news.
+bool IoTable::refuse(int fd, Entry& entry) {
+  if (entry.registered != Interest::none) {
+    static_cast<void>(poller_.set(fd, entry.generation, Interest::none));
+    entry.registered = Interest::none;
+  }
+  if (std::exchange(entry.refused, true)) return false;
+  ++refused_count_;
+  return true;
+}
+
+void IoTable::accept(Entry& entry) noexcept {
+  if (std::exchange(entry.refused, false)) --refused_count_;
+}
+
+void IoTable::retry_refused() {
+  for (int fd = 0; fd < size(); ++fd) {
+    if (entries_[index(fd)].refused) note_change(fd, entries_[index(fd)]);
+  }
 }
 
 }  // namespace weir::detail

@@ -49,8 +49,12 @@ class IoTable {
   }
 
   /// Hands the changes to the poller. Returns 0, or the errno of one that it refused, `*fd` says
-  /// which: call again.
+  /// which: call again. Until retry_refused(), that descriptor is watched for nothing: what nobody
+  /// wants any more would be reported for ever.
   int flush(int* fd);
+  /// The next flush() tries again what was refused, and does not name what is refused again.
+  void retry_refused();
+  bool any_refused() const noexcept { return refused_count_ != 0; }
 
   /// One more than the largest descriptor it has seen.
   int size() const noexcept { return static_cast<int>(entries_.size()); }
@@ -72,15 +76,19 @@ class IoTable {
     std::uint32_t generation = 1;
     Interest registered = Interest::none;  // What the poller knows.
     bool changed = false;                  // It stands in changed_.
+    bool refused = false;                  // The poller would not have the last change.
   };
   static std::size_t index(int fd) noexcept { return static_cast<std::size_t>(fd); }
   bool known(int fd) const noexcept { return fd >= 0 && index(fd) < entries_.size(); }
   Entry& entry(int fd);
   void note_change(int fd, Entry& entry);
+  bool refuse(int fd, Entry& entry);
+  void accept(Entry& entry) noexcept;
 
   Poller& poller_;
   std::vector<Entry> entries_;  // By descriptor: they are small numbers.
   std::vector<int> changed_;
+  std::size_t refused_count_ = 0;
 };
 
 }  // namespace weir::detail

@@ -606,4 +606,39 @@ TEST_CASE_FIXTURE(FakeLoop, "interest: every change that the poller refuses is r
                                             "fd " + std::to_string(second.ours)});
 }
 
+TEST_CASE_FIXTURE(FakeLoop, "interest: a change that the poller refuses is tried after a second") {
+  const Ends ends = connect();
+  int heard = 0;
+  int reports = 0;
+  loop.set_exception_handler([&](EventLoop&, const ExceptionContext&) { ++reports; });
+  loop.add_writer(ends.ours, [] {});
+  loop.add_reader(ends.ours, [&, fd = ends.ours] {
+    ++heard;
+    loop.remove_reader(fd);
+  });
+  kernel.put(ends.theirs, "x");
+  loop.remove_writer(ends.ours);
+  kernel.script(Call::poller_set, {.error = ENOMEM});
+  kernel.script(Call::poller_set, {.error = ENOMEM});
+  loop.call_later(900ms, [&] { CHECK(heard == 0); });
+  loop.call_later(1900ms, [&] { CHECK(heard == 0); });
+  loop.call_later(2100ms, [&] { loop.stop(); });
+  loop.run_forever();
+  CHECK(heard == 1);
+  CHECK(reports == 1);
+}
+
+TEST_CASE_FIXTURE(FakeLoop, "interest: a refused change does not keep the loop busy") {
+  const Ends ends = connect();
+  loop.set_exception_handler([](EventLoop&, const ExceptionContext&) {});
+  loop.add_writer(ends.ours, [] {});
+  loop.add_reader(ends.ours, [] {});
+  loop.remove_writer(ends.ours);
+  kernel.fail_always(Call::poller_set, ENOMEM);
+  loop.call_later(10s, [&] { loop.stop(); });
+  const std::uint64_t before = loop.stats().polls;
+  loop.run_forever();
+  CHECK(loop.stats().polls - before <= 12);
+}
+
 TEST_SUITE_END();

@@ -162,6 +162,53 @@ TEST_CASE_FIXTURE(Table,
   CHECK(poller.take() == Calls{"5/1 read"});
 }
 
+TEST_CASE_FIXTURE(Table, "flush: a descriptor whose change was refused is watched for nothing") {
+  REQUIRE(table.open(5, &reader, &writer) == 0);
+  table.set_writer(5, nullptr);
+  poller.take();
+  poller.errors = {ENOMEM};
+  REQUIRE(table.flush(&bad_fd) == ENOMEM);
+  CHECK(poller.take() == Calls{"5/1 read", "5/1 none"});
+}
+
+TEST_CASE_FIXTURE(Table, "retry_refused: what was refused is tried again by the next flush") {
+  REQUIRE(table.open(5, &reader, &writer) == 0);
+  table.set_writer(5, nullptr);
+  poller.errors = {ENOMEM};
+  REQUIRE(table.flush(&bad_fd) == ENOMEM);
+  poller.take();
+  CHECK(table.any_refused());
+  CHECK(table.flush(&bad_fd) == 0);
+  CHECK(poller.take() == Calls{});
+  table.retry_refused();
+  CHECK(table.flush(&bad_fd) == 0);
+  CHECK(poller.take() == Calls{"5/1 read"});
+  CHECK_FALSE(table.any_refused());
+}
+
+TEST_CASE_FIXTURE(Table, "retry_refused: what is refused again is named once only") {
+  REQUIRE(table.open(5, nullptr, nullptr) == 0);
+  table.set_reader(5, &reader);
+  poller.errors = {ENOMEM, ENOMEM};
+  REQUIRE(table.flush(&bad_fd) == ENOMEM);
+  table.retry_refused();
+  CHECK(table.flush(&bad_fd) == 0);
+  CHECK(table.any_refused());
+}
+
+TEST_CASE_FIXTURE(Table, "forget: takes back a change that was refused") {
+  REQUIRE(table.open(5, nullptr, nullptr) == 0);
+  table.set_reader(5, &reader);
+  poller.errors = {ENOMEM};
+  REQUIRE(table.flush(&bad_fd) == ENOMEM);
+  table.forget(5);
+  CHECK_FALSE(table.any_refused());
+  poller.take();
+  table.retry_refused();
+  CHECK(table.flush(&bad_fd) == 0);
+  CHECK(poller.take() == Calls{});
+}
+
 TEST_CASE_FIXTURE(Table, "forget: unregisters now") {
   REQUIRE(table.open(5, &reader, &writer) == 0);
   poller.take();
