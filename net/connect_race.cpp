@@ -48,8 +48,8 @@ ConnectRace::~ConnectRace() {
 bool ConnectRace::decided() {
   for (const auto& attempt : attempts_) {
     if (winner_ != nullptr || !std::exchange(attempt->writable, false)) continue;
-    const IoResult said = attempt->socket.get_option(SOL_SOCKET, SO_ERROR);
-    settle(*attempt, said.ok() ? static_cast<int>(said.value) : said.error);
+    const int error = outcome_of(*attempt);
+    if (error != EALREADY && error != EINPROGRESS && error != EINTR) settle(*attempt, error);
   }
   while (winner_ == nullptr && may_start()) start(plan_.addresses[next_++]);
   const bool more = next_ < plan_.addresses.size();
@@ -61,6 +61,16 @@ bool ConnectRace::decided() {
     });
   }
   return winner_ != nullptr || failed_ == plan_.addresses.size();
+}
+
+/// 0 when it is connected, EALREADY when it is not yet. SO_ERROR alone is 0 for both; a second
+/// connect(2) tells them apart, should a poller ever call a socket writable too early.
+int ConnectRace::outcome_of(Attempt& attempt) {
+  const IoResult said = attempt.socket.get_option(SOL_SOCKET, SO_ERROR);
+  if (!said.ok()) return said.error;
+  if (said.value != 0) return static_cast<int>(said.value);
+  const int error = attempt.socket.connect(attempt.to);
+  return error == EISCONN ? 0 : error;
 }
 
 bool ConnectRace::may_start() const {

@@ -55,6 +55,7 @@ class ConnectRace {
   void start(const AddressInfo& info);
   bool bind_local(Attempt& attempt, int family);
   void watch(Attempt& attempt);
+  static int outcome_of(Attempt& attempt);
   void settle(Attempt& attempt, int error);
   void fail(Attempt& attempt, std::exception_ptr error);
   void unwatch(Attempt& attempt);

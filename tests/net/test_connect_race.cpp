@@ -60,12 +60,31 @@ struct Racing : NetLoop {
     }
     return letters;
   }
-  std::size_t attempts() const { return calls.count(Call::connect); }
+  std::size_t attempts() const { return calls.count(Call::socket); }
 };
 
 }  // namespace
 
 TEST_SUITE_BEGIN("net/connect_race");
+
+TEST_CASE_FIXTURE(Racing, "connect: a poller that calls it writable too early is not believed") {
+  kernel.set_connects(FakeKernel::Connects::held);
+  const auto task = connect("127.0.0.1", {});
+  run(1ms);
+  const int fd = fds_of_ours()[0];
+  bool once = true;
+  kernel.set_ready_filter([&](std::vector<Ready>& found) {
+    if (std::exchange(once, false)) found.push_back({fd, 1, false, true});
+  });
+  run(10ms);
+  CHECK_FALSE(once);
+  CHECK_FALSE(task.done());
+  kernel.finish_connect(fd);
+  run(10ms);
+  REQUIRE(task.done());
+  CHECK(error_of([&] { task.result().transport->abort(); }) == "nothing");
+  run();
+}
 
 // ---- The order
 
