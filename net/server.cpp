@@ -68,8 +68,11 @@ std::vector<Socket> bind_each(EventLoop& loop, const std::vector<AddressInfo>& a
     bool clash = false;
     for (AddressInfo info : addresses) {
       const bool shares_port = info.endpoint.port() == 0 && !sockets.empty();
-      if (shares_port)
-        info.endpoint = info.endpoint.with_port(sockets.front().local_endpoint().port());
+      if (shares_port) {
+        const std::uint16_t port = sockets.front().local_endpoint().port();
+        if (port == 0) throw OSError("could not find out which port the system has chosen");
+        info.endpoint = info.endpoint.with_port(port);
+      }
       int error = 0;
       Socket socket = bind_to(loop, info, options, error);
       clash = error == EADDRINUSE && shares_port && attempts_left > 0;

@@ -30,6 +30,11 @@ void log_stale_failure(EventLoop& loop, const Endpoint& path, int error) {
                                 repr_of_error(error));
 }
 
+void log_cleanup_failure(EventLoop& loop, const Endpoint& path, int error) {
+  loop.log(LogLevel::error,
+           "Unable to clean up listening UNIX socket " + path.repr() + ": " + repr_of_error(error));
+}
+
 enum class Owner { none, somebody, unknown };
 
 /// Whether somebody has the socket at `path` open. Only "nobody" lets its file be removed.
@@ -89,11 +94,14 @@ void remove_stale_socket(EventLoop& loop, const Endpoint& path) {
   if (error != 0 && error != ENOENT) log_stale_failure(loop, path, error);
 }
 
-SocketFile::SocketFile(Kernel& kernel, const Endpoint& bound) {
+SocketFile::SocketFile(EventLoop& loop, const Endpoint& bound) {
   const std::string path = bound.family() == AF_UNIX ? bound.host() : std::string();
+  if (path.empty() || is_abstract(path)) return;
   struct stat status{};
-  if (path.empty() || is_abstract(path) || kernel.stat(path.c_str(), &status) != 0) return;
-  kernel_ = &kernel;
+  const int error = loop.kernel().stat(path.c_str(), &status);
+  if (error != 0 && error != ENOENT) log_cleanup_failure(loop, bound, error);
+  if (error != 0) return;
+  kernel_ = &loop.kernel();
   path_ = path;
   device_ = status.st_dev;
   inode_ = status.st_ino;
@@ -107,8 +115,7 @@ void SocketFile::remove(EventLoop* loop) {
   const bool ours = error == 0 && status.st_dev == device_ && status.st_ino == inode_;
   if (ours) error = kernel_->unlink(path.c_str());
   if (error == 0 || error == ENOENT || loop == nullptr) return;
-  loop->log(LogLevel::error, "Unable to clean up listening UNIX socket " +
-                                 Endpoint::at_path(path).repr() + ": " + repr_of_error(error));
+  log_cleanup_failure(*loop, Endpoint::at_path(path), error);
 }
 
 }  // namespace weir::detail

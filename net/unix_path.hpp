@@ -36,8 +36,9 @@ class SocketFile {
  public:
   /// None, so that there is nothing to remove.
   SocketFile() = default;
-  /// Remembers which file `bound` is now. Of an abstract name: none.
-  SocketFile(Kernel& kernel, const Endpoint& bound);
+  /// Remembers which file `bound` is now. Of an abstract name: none. Of one that cannot be looked
+  /// at, neither, which is logged: it will not be removed.
+  SocketFile(EventLoop& loop, const Endpoint& bound);
 
   /// Removes the file if the path still leads to it. Once; a failure is logged, if there is a loop.
   /// Call it before the socket is closed: until then no other file can get its inode number.

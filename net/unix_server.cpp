@@ -34,7 +34,7 @@ Coro<Server> bind_path(ProtocolFactory factory, Endpoint path, UnixServerOptions
   if (error == EADDRINUSE) throw_path_in_use(path);
   if (error != 0) throw_os_error(error);
   SocketFile file;
-  if (options.cleanup_socket.value_or(true)) file = SocketFile(loop.kernel(), path);
+  if (options.cleanup_socket.value_or(true)) file = SocketFile(loop, path);
   co_return co_await serve_over(std::move(factory), std::move(socket), std::move(file), options);
 }
 
@@ -54,7 +54,7 @@ Coro<Server> create_unix_server(ProtocolFactory factory, const UnixServerOptions
   Socket socket = take_given_unix_socket(*options.sock);
   SocketFile file;
   if (options.cleanup_socket.value_or(false))
-    file = SocketFile(get_running_loop().kernel(), socket.local_endpoint());
+    file = SocketFile(get_running_loop(), socket.local_endpoint());
   return serve_over(std::move(factory), std::move(socket), std::move(file), options);
 }
 

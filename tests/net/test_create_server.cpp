@@ -369,4 +369,10 @@ TEST_CASE_FIXTURE(Creating, "create_server: a loop that closes meanwhile leaves 
   CHECK(fds_of_ours().empty());
 }
 
+TEST_CASE_FIXTURE(Creating, "create_server: port 0 is an error if the system does not tell which") {
+  kernel.script(Call::getsockname, {.error = ENOBUFS});
+  CHECK(create_error({"127.0.0.1", "::1"}, 0) ==
+        "OSError: could not find out which port the system has chosen");
+}
+
 TEST_SUITE_END();

@@ -459,6 +459,18 @@ TEST_CASE_FIXTURE(UnixSockets, "cleanup: a failure is logged") {
                       "PermissionError(13, 'Permission denied')"});
 }
 
+TEST_CASE_FIXTURE(UnixSockets,
+                  "cleanup: a new file that cannot be looked at is logged, and stays") {
+  kernel.script(Call::stat, {.error = ENOENT});  // That nothing is in the way.
+  kernel.script(Call::stat, {.error = EACCES});
+  const Server server = serve();
+  CHECK(logged == std::vector<std::string>{
+                      "error: Unable to clean up listening UNIX socket '/run/weir.sock': "
+                      "PermissionError(13, 'Permission denied')"});
+  server.close();
+  CHECK(kernel.has_file("/run/weir.sock"));
+}
+
 TEST_CASE_FIXTURE(UnixSockets, "cleanup: the file goes before the socket") {
   const Server server = serve();
   std::vector<Call> order;
