@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 
 #include <weir/reactor/event_loop.hpp>
@@ -89,6 +91,19 @@ Coro<> forgotten_future(Stage stage) {
   co_await sleep(1ms);
 }
 
+/// Cannot live without its peer.
+Coro<> crashes(Stage stage) {
+  int fds[2];
+  if (!open_pair(stage, fds)) co_return;
+  const Peer ours(stage, fds[0]);
+  const Peer theirs(stage, fds[1]);
+  char byte = 'x';
+  const iovec piece{&byte, 1};
+  const IoResult sent = stage.kernel.send(ours.fd(), std::span(&piece, 1));
+  co_await sleep(1ms);
+  if (sent.error == EPIPE) std::abort();
+}
+
 constexpr Scenario list[] = {
     {"canary_leaked_descriptor", leaked_descriptor},
     {"canary_closed_twice", closed_twice},
@@ -96,6 +111,7 @@ constexpr Scenario list[] = {
     {"canary_hangs", hangs},
     {"canary_leaked_memory", leaked_memory},
     {"canary_forgotten_future", forgotten_future},
+    {"canary_crashes", crashes},
 };
 
 }  // namespace

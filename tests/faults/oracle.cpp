@@ -13,13 +13,22 @@ const char* to_string(Place place) noexcept {
     case Place::lost: return "lost";
     case Place::loop: return "loop";
     case Place::report: return "report";
+    case Place::log: return "log";
   }
   return "?";
 }
 
 std::string Told::text() const {
-  return std::string(to_string(place)) + " " + where +
-         (error ? ": " + describe(error) : std::string());
+  std::string text = std::string(to_string(place)) + " " + where;
+  if (!error) return text;
+  text += ": " + describe(error);
+  try {
+    std::rethrow_exception(error);
+  } catch (const ConnectionResetError& lost) {  // drain()'s "Connection lost".
+    if (lost.cause) text += ", because of " + describe(lost.cause);
+  } catch (...) {
+  }
+  return text;
 }
 
 int Told::code() const {

@@ -21,6 +21,7 @@ enum class Place {
   lost,    // in connection_lost
   loop,    // of run_forever()
   report,  // in the exception handler
+  log,     // in a warning or an error of the log
 };
 const char* to_string(Place place) noexcept;
 
@@ -65,7 +66,14 @@ class Oracle {
   template <class T>
   void must_end(std::string_view name, const Future<T>& future) {
     const Exempt exempt;
-    futures_.push_back({std::string(name), [future] { return future.done(); }});
+    futures_.push_back({std::string(name), [future] {
+                          // What it failed with is the scenario's to tell: not retrieved is not
+                          // news.
+                          if (future.done() && !future.cancelled()) {
+                            static_cast<void>(future.exception());
+                          }
+                          return future.done();
+                        }});
   }
 
   // ---- What the end of a run asks of every run

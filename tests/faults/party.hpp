@@ -23,11 +23,13 @@
 
 namespace weir::faults {
 
-/// Looks every millisecond; the scenario's time limit ends it.
+/// Looks again and again, after 1 ms and every 128 ms at last; the scenario's time limit ends it.
 template <class Condition>
 Coro<> until(Condition condition) {
+  auto delay = std::chrono::milliseconds(1);
   for (bool reached = condition(); !reached; reached = condition()) {
-    co_await sleep(std::chrono::milliseconds(1));
+    co_await sleep(delay);
+    if (delay < std::chrono::milliseconds(128)) delay *= 2;
   }
 }
 

@@ -35,7 +35,9 @@ void listen_to(EventLoop& loop, Oracle& oracle) {
   loop.set_exception_handler([&oracle](EventLoop&, const ExceptionContext& context) {
     oracle.told(Place::report, context.message, context.exception);
   });
-  loop.set_log_sink([](LogLevel, std::string_view) {});
+  loop.set_log_sink([&oracle](LogLevel level, std::string_view text) {
+    if (level >= LogLevel::warning) oracle.told(Place::log, text, nullptr);
+  });
 }
 
 /// True unless the loop itself has failed.

@@ -67,6 +67,7 @@ Coro<> connect_from_local_address(Stage stage) {
 
 Coro<> connect_refused(Stage stage) {
   const auto refused = co_await outcome(create_connection(party_factory(stage), "127.0.0.1", port));
+  if (refused.has_value()) refused.value().transport->abort();
   if (refused.failed_with<ConnectionRefusedError>()) {
     stage.oracle.result("refused");
   } else {
@@ -80,6 +81,7 @@ Coro<> resolve(Stage stage) {
     stage.machine.add_host("example.org", {"192.0.2.1", "2001:db8::1"});
   }
   const std::vector<AddressInfo> found = co_await getaddrinfo("example.org", 80);
+  if (found.empty()) throw OSError("getaddrinfo() returned empty list");
   std::string text;
   for (const AddressInfo& info : found) text += info.endpoint.repr();
   stage.oracle.result(text);
@@ -97,19 +99,31 @@ Coro<> several_addresses(Stage stage) {
   return connect_and_talk(stage, "many", {});
 }
 
-/// Nobody answers the first address; the second one is tried besides it.
+/// What was held is answered: by whoever listens there, or by nobody.
+void answer_all(FakeKernel& machine) {
+  const Exempt exempt;
+  for (const int fd : machine.open_fds()) {
+    try {
+      machine.finish_connect(fd);
+    } catch (const ValueError&) {  // Not one that connects.
+    }
+  }
+}
+
+/// Nobody answers the first address in time; the second one is tried besides it.
 Coro<> connect_race(Stage stage) {
   {
     const Exempt exempt;
     stage.machine.add_host("slow", {"127.0.0.2", "127.0.0.1"});
   }
   stage.machine.set_connects(FakeKernel::Connects::held);
-  EventLoop& loop = get_running_loop();
-  TimerHandle release = loop.call_later(
-      100ms, [stage] { stage.machine.set_connects(FakeKernel::Connects::in_progress); });
+  TimerHandle answering = get_running_loop().call_later(400ms, [stage] {
+    stage.machine.set_connects(FakeKernel::Connects::in_progress);
+    answer_all(stage.machine);
+  });
   const Outcome<> raced =
       co_await outcome(connect_and_talk(stage, "slow", {.happy_eyeballs_delay = 250ms}));
-  release.cancel();
+  answering.cancel();
   raced.value();
 }
 
@@ -118,6 +132,7 @@ Coro<> cancelled_connect(Stage stage) {
   stage.machine.set_connects(FakeKernel::Connects::held);
   const auto late =
       co_await outcome(wait_for(create_connection(party_factory(stage), "127.0.0.1", port), 50ms));
+  if (late.has_value()) late.value().transport->abort();
   if (!late.failed_with<TimeoutError>()) static_cast<void>(late.value());
   stage.oracle.result("timed-out");
 }
