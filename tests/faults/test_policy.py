@@ -37,11 +37,12 @@ class Command(unittest.TestCase):
         self.assertEqual(again.returncode, 1)
 
     def test_crash_is_one_violation(self):
-        result = faults("--scenario", "canary_crashes")
-        self.assertRegex(result.stdout, r"VIOLATION  canary_crashes  send:1:EPIPE\n"
-                                        r" +was killed by signal 6")
+        result = faults("--scenario", "canary_crashes", "--shown", "100")
         # Once, and from then on: each process goes on behind the case that ended the one before.
-        self.assertRegex(result.stdout, r"\d\d+ runs, 2 violations\n$")
+        for case in ("send:1:EPIPE", "send:1:EPIPE:always"):
+            self.assertRegex(result.stdout, rf"VIOLATION  canary_crashes  {case}\n"
+                                            r" +was killed by signal 6")
+        self.assertRegex(result.stdout, r"\d\d+ runs, \d+ violations\n$")
 
     def test_unknown_scenario_and_fault_are_refused(self):
         self.assertEqual(faults("--scenario", "no such").returncode, 2)
