@@ -189,7 +189,8 @@ void EventLoop::poll() {
     timeout = *deadline > now ? *deadline - now : Duration::zero();
   }
   if (io_.any_refused()) [[unlikely]] {
-    timeout = std::min(timeout.value_or(interest_retry_delay), interest_retry_delay);
+    const Duration until_retry = std::max(interest_retry_ - time(), Duration::zero());
+    timeout = std::min(timeout.value_or(until_retry), until_retry);
   }
   events_.clear();
   ++stats_.polls;
