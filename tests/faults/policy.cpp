@@ -33,7 +33,7 @@ constexpr const char* reactions =
 |---|---|
 | tries again | nothing, but for the time that it takes |
 | goes on without | nothing, or an address or a socket option that is missing |
-| reports it, tries again after a second | the exception handler is told; clients wait in the queue |
+| reports it, tries again after a second | the exception handler is told; clients wait |
 | drops this connection, accepts the next | nothing |
 | does it in another way | nothing: `sendfile()` reads and writes; without `fallback` it throws |
 | tries the next address; without one, the call throws | an `OSError` that names all addresses |
