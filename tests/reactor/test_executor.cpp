@@ -302,10 +302,11 @@ TEST_CASE("B24: of 100 000 jobs each runs or is dropped, and once, when the pool
   for (std::size_t i = 0; i < jobs; ++i) {
     std::shared_ptr<void> guard(nullptr, [&](void*) { ++destroyed; });
     pool->submit([&, i, held = std::move(guard)] {
-      if (i % 100 == 0) may_go_on.wait(false);  // So that most of them wait when the pool ends.
+      if (i % 100 == 0) may_go_on.wait(false);  // So that all but a few wait when the pool ends.
       ++runs[i];
     });
   }
+  pool->shutdown(false);
   may_go_on = true;
   may_go_on.notify_all();
   pool->shutdown(true);
