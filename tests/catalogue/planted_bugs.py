@@ -45,8 +45,8 @@ BUGS = (
     # No interest is a mask of 0, which hang-ups pass.
     bug("B07", "reactor/poller/poller_epoll.cpp", "control(EPOLL_CTL_DEL, fd, after);",
         "control(EPOLL_CTL_MOD, fd, {before.generation, Interest::none});"),
-    bug("B08", "reactor/io_table.cpp", "if (wanted == its.registered) continue;",
-        "if (wanted == its.registered || wanted == Interest::none) continue;"),
+    bug("B08", "reactor/io_table.cpp", "if (wanted == its.registered) {",
+        "if (wanted == its.registered || wanted == Interest::none) {"),
     bug("B09", "reactor/event_loop.cpp",
         "if (const int error = poller_->wait(timeout, events_); error != 0) throw_os_error(error);",
         "if (const int error = poller_->wait(timeout, events_); error != 0 && error != EBADF)\n"
