@@ -120,8 +120,9 @@ class FaultKernel::FaultPoller final : public Poller {
         --found.back().generation;
         return true;
       case FaultKind::spurious:
-        for (const auto& [fd, all] : watched_) {
-          const auto is_it = [fd = fd](const Ready& event) { return event.fd == fd; };
+        for (const auto& watched : watched_) {
+          const Ready& all = watched.second;
+          const auto is_it = [&all](const Ready& event) { return event.fd == all.fd; };
           if (std::none_of(found.begin(), found.end(), is_it)) {
             found.push_back(all);
             return true;
