@@ -77,7 +77,7 @@ weir::Coro<> visit(Evening* evening, int number) {
   const bool pulls_the_plug = evening->random.coin();
   if (pulls_the_plug) streams.writer.transport()->abort();
   streams.writer.write_eof();
-  co_await listening;
+  static_cast<void>(co_await listening);
 }
 
 weir::Coro<> guest(Evening* evening, int number) {
