@@ -14,9 +14,11 @@
 #include <weir/reactor/task/recovery.hpp>
 #include <weir/reactor/task/sleep.hpp>
 
-#define main chat_main  // The server's own main() stays out of it.
+// NOLINTBEGIN(readability-identifier-naming, bugprone-suspicious-include): but for its main()
+#define main chat_main
 #include "chat.cpp"
 #undef main
+// NOLINTEND(readability-identifier-naming, bugprone-suspicious-include)
 
 namespace {
 

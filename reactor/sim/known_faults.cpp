@@ -18,9 +18,14 @@ constexpr KnownFault fails(Call call, int value, Reaction reaction, std::string_
                            FaultWhere where = everywhere) {
   return {call, error, value, where, reaction, source};
 }
+/// What one kind of socket, or one option, can come to only.
+constexpr FaultWhere where_of(FaultKind kind) {
+  if (kind == done_yet) return internet;
+  return kind == pending ? so_error : everywhere;
+}
 constexpr KnownFault comes(Call call, FaultKind kind, Reaction reaction, std::string_view source,
-                           int value = 0, FaultWhere where = everywhere) {
-  return {call, kind, value, where, reaction, source};
+                           int value = 0) {
+  return {call, kind, value, where_of(kind), reaction, source};
 }
 
 constexpr KnownFault table[] = {
@@ -80,8 +85,8 @@ constexpr KnownFault table[] = {
     fails(Call::accept, EIO, R::wait, "errors that nobody has documented"),
     comes(Call::accept, no_address, R::ignore, "macOS, when the client is gone already"),
 
-    comes(Call::connect, done_yet, R::retry, "connect(2)", EINPROGRESS, internet),
-    comes(Call::connect, done_yet, R::retry, "connect(2)", EINTR, internet),
+    comes(Call::connect, done_yet, R::retry, "connect(2)", EINPROGRESS),
+    comes(Call::connect, done_yet, R::retry, "connect(2)", EINTR),
     fails(Call::connect, ECONNREFUSED, R::next_address, "connect(2)", internet),
     fails(Call::connect, ENETUNREACH, R::next_address, "connect(2)", internet),
     fails(Call::connect, EHOSTUNREACH, R::next_address, "ip(7)", internet),
@@ -183,12 +188,12 @@ constexpr KnownFault table[] = {
     fails(Call::set_nonblocking, EINVAL, R::ignore, "fcntl(2)"),
     fails(Call::set_nonblocking, ENOTTY, R::ignore, "ioctl(2)"),
 
-    comes(Call::getsockopt, pending, R::next_address, "connect(2)", ECONNREFUSED, so_error),
-    comes(Call::getsockopt, pending, R::next_address, "connect(2)", ETIMEDOUT, so_error),
-    comes(Call::getsockopt, pending, R::next_address, "ip(7)", EHOSTUNREACH, so_error),
-    comes(Call::getsockopt, pending, R::next_address, "connect(2)", ENETUNREACH, so_error),
-    comes(Call::getsockopt, pending, R::next_address, "connect(3p)", ECONNRESET, so_error),
-    comes(Call::getsockopt, pending, R::next_address, "connect(3p)", EADDRNOTAVAIL, so_error),
+    comes(Call::getsockopt, pending, R::next_address, "connect(2)", ECONNREFUSED),
+    comes(Call::getsockopt, pending, R::next_address, "connect(2)", ETIMEDOUT),
+    comes(Call::getsockopt, pending, R::next_address, "ip(7)", EHOSTUNREACH),
+    comes(Call::getsockopt, pending, R::next_address, "connect(2)", ENETUNREACH),
+    comes(Call::getsockopt, pending, R::next_address, "connect(3p)", ECONNRESET),
+    comes(Call::getsockopt, pending, R::next_address, "connect(3p)", EADDRNOTAVAIL),
     fails(Call::getsockopt, ENOBUFS, R::next_address, "getsockopt(3p)", so_error),
     fails(Call::getsockopt, EINVAL, R::next_address, "getsockopt(2)", so_error),
     fails(Call::getsockopt, ENOPROTOOPT, R::fail_call, "getsockopt(2)", other),

@@ -68,7 +68,7 @@ void SimNetwork::happen(const Event& event) {
       SimSegment segment = std::move(event.socket->coming.front());
       event.socket->coming.pop_front();
       event.socket->coming_bytes -= segment.bytes.size();
-      return deliver(event.socket, std::move(segment));
+      return deliver(event.socket, segment);
     }
     case Kind::connect: return connect_due(event.socket);
     case Kind::job: trace.event(now, SimTrace::Event::job, event.job, 0); return job_due(event.job);
@@ -148,14 +148,14 @@ void SimNetwork::send(const SimSocketPtr& to, SimSegment segment) {
     if (strikes(SimFault::latency)) delay += random.up_to(longest_latency);
     if (strikes(SimFault::pause)) delay += random.up_to(options.longest_pause);
   }
-  if (delay == Duration::zero() && to->coming.empty()) return deliver(to, std::move(segment));
+  if (delay == Duration::zero() && to->coming.empty()) return deliver(to, segment);
   to->last_arrival = std::max(to->last_arrival, deadline_after(now, delay));
   to->coming_bytes += segment.bytes.size();
   to->coming.push_back(std::move(segment));
   add(std::max(to->last_arrival, now), {Kind::segment, to});
 }
 
-void SimNetwork::deliver(const SimSocketPtr& to, SimSegment segment) {
+void SimNetwork::deliver(const SimSocketPtr& to, const SimSegment& segment) {
   SimStream* stream = stream_of(*to);
   const auto bytes = static_cast<std::int64_t>(segment.bytes.size());
   const auto kind = segment.kind;
@@ -163,7 +163,7 @@ void SimNetwork::deliver(const SimSocketPtr& to, SimSegment segment) {
                                         SimTrace::Event::reset};
   trace.event(now, events[static_cast<std::size_t>(kind)], to->id, bytes);
   const bool had_died = to->dead;
-  if (!to->arrive(std::move(segment))) {
+  if (!to->arrive(segment)) {
     // Bytes for somebody who has closed: he answers with a reset.
     if (stream != nullptr) stream->reset = true;
     to->dead = true;

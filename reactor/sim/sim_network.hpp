@@ -77,7 +77,7 @@ class SimNetwork {
   void happen(const Event& event);
   void send(const SimSocketPtr& to, SimSegment segment);
   void lose_some(const SimSocketPtr& to);
-  void deliver(const SimSocketPtr& to, SimSegment segment);
+  void deliver(const SimSocketPtr& to, const SimSegment& segment);
 
   // By time, then in the order in which they were made.
   std::map<std::pair<TimePoint, std::uint64_t>, Event> events_;

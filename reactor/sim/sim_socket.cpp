@@ -93,7 +93,7 @@ bool SimSocket::deserted() const {
   return other == nullptr || other->closed;
 }
 
-bool SimSocket::arrive(SimSegment segment) {
+bool SimSocket::arrive(const SimSegment& segment) {
   if (dead) return true;
   switch (segment.kind) {
     case SimSegment::Kind::bytes:

@@ -49,7 +49,7 @@ struct SimSocket {
   int refusal();
 
   /// A segment arrives. False if it hit a closed socket that must answer with a reset.
-  bool arrive(SimSegment segment);
+  bool arrive(const SimSegment& segment);
 
   std::string option(int level, int name);
   std::string local_name() const;
