@@ -28,11 +28,12 @@ using namespace std::chrono_literals;
 
 Coro<> timers(Stage stage) {
   EventLoop& loop = get_running_loop();
-  std::string order;
-  loop.call_later(20ms, [&] { order += 'b'; });
-  loop.call_later(10ms, [&] { order += 'a'; });
-  loop.call_later(20ms, [&] { order += 'c'; });
-  TimerHandle cancelled = loop.call_later(15ms, [&] { order += 'x'; });
+  // Shared: the timers may be due when the scenario has ended.
+  const auto order = std::make_shared<std::string>();
+  loop.call_later(20ms, [order] { *order += 'b'; });
+  loop.call_later(10ms, [order] { *order += 'a'; });
+  loop.call_later(20ms, [order] { *order += 'c'; });
+  TimerHandle cancelled = loop.call_later(15ms, [order] { *order += 'x'; });
   cancelled.cancel();
   const Future<> last = loop.create_future<void>();
   stage.oracle.must_end("the last timer", last);
@@ -40,7 +41,7 @@ Coro<> timers(Stage stage) {
     if (!last.done()) last.set_result();
   });
   co_await last;
-  stage.oracle.result(order);
+  stage.oracle.result(*order);
 }
 
 /// A thread of the executor, which the machine runs when the loop waits, wakes the loop.

@@ -38,9 +38,9 @@ TEST_SUITE_BEGIN("reactor/poller_default");
 
 TEST_CASE("make_default_poller: the best of this system, if nobody says otherwise") {
   const PollerChoice none(nullptr);
-  CHECK(weir::make_default_poller()->name() == back_ends()[0].name);
+  CHECK(weir::make_default_poller()->name() == std::string_view(back_ends()[0].name));
   const PollerChoice empty("");
-  CHECK(weir::make_default_poller()->name() == back_ends()[0].name);
+  CHECK(weir::make_default_poller()->name() == std::string_view(back_ends()[0].name));
 }
 
 TEST_CASE("make_default_poller: WEIR_POLLER names the back end") {
