@@ -177,9 +177,8 @@ int SimKernel::close(int fd) {
   const SocketPtr socket = enter(Call::close, fd);
   if (socket == nullptr) return said(Call::close, fd, EBADF);
   for (SimPoller* poller : pollers_) {
-    if (!poller->watches(fd)) continue;
-    note_misuse("close", fd, "is registered with a poller");
-    poller->forget(fd);
+    if (poller->watches(fd)) note_misuse("close", fd, "is registered with a poller");
+    poller->closed(fd);
   }
   sockets_[static_cast<std::size_t>(fd)] = nullptr;
   socket->closed = true;

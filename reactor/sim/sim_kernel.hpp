@@ -49,7 +49,8 @@ class SimNetwork;
 ///           The jobs of executors run while the loop waits, in any order.
 /// Errors    As the real calls. What a program must never do (close twice, use a closed descriptor,
 ///           close one that is registered, send after shutdown(), be told of one four times without
-///           asking it) is noted in misuses().
+///           asking it, watch one as of the generation that the last owner of its number had) is
+///           noted in misuses().
 /// Threads   One, that of the loop; but wake() of its pollers from any thread.
 /// Lifetime  Must outlive its pollers and executors.
 class SimKernel final : public Kernel {

@@ -32,12 +32,27 @@ int SimKernel::SimPoller::set(int fd, std::uint32_t generation, Interest interes
   }
   if (kernel_.enter(Call::poller_set, fd) == nullptr)
     return kernel_.said(Call::poller_set, fd, EBADF);
+  note_generation(fd, generation);
   const auto [at, added] = watched_.try_emplace(fd);
   if (added) at->second.registration = ++registrations_;
   at->second.generation = generation;
   at->second.interest = interest;
   at->second.unanswered = 0;
   return kernel_.said(Call::poller_set, fd, 0);
+}
+
+void SimKernel::SimPoller::closed(int fd) {
+  watched_.erase(fd);
+  if (const auto last = last_.find(fd); last != last_.end()) last->second.closed = true;
+}
+
+/// Numbers are used again, and events of the last owner may still come: without a generation of its
+/// own, the next one would take them for its own.
+void SimKernel::SimPoller::note_generation(int fd, std::uint32_t generation) {
+  const auto last = last_.find(fd);
+  if (last != last_.end() && last->second.closed && last->second.generation == generation)
+    kernel_.note_misuse("poller_set", fd, "is watched as of its last owner's generation");
+  last_[fd] = {generation, false};
 }
 
 void SimKernel::SimPoller::touched(int fd) {

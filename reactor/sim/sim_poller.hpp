@@ -26,7 +26,7 @@ class SimKernel::SimPoller final : public Poller {
   void wake() noexcept override { woken_.store(true, std::memory_order_release); }
 
   bool watches(int fd) const { return watched_.contains(fd); }
-  void forget(int fd) { watched_.erase(fd); }
+  void closed(int fd);
   /// The program has asked about `fd`.
   void touched(int fd);
 
@@ -36,6 +36,12 @@ class SimKernel::SimPoller final : public Poller {
     Interest interest = Interest::none;
     std::uint64_t registration = 0;
     int unanswered = 0;  // How often in a row it was reported, and nobody asked.
+  };
+
+  /// The last registration of a number.
+  struct Last {
+    std::uint32_t generation = 0;
+    bool closed = false;  // The descriptor is gone since.
   };
 
   /// An event as it was reported, and whose it was.
@@ -50,6 +56,7 @@ class SimKernel::SimPoller final : public Poller {
   void hold_back(std::vector<Ready>& found);
   void add_spurious(std::vector<Ready>& found);
   void add_replay(std::vector<Ready>& found);
+  void note_generation(int fd, std::uint32_t generation);
   void count(const Ready& event);
   void report(std::vector<Ready>& found, std::vector<Ready>& ready);
   void oversleep();
@@ -58,6 +65,7 @@ class SimKernel::SimPoller final : public Poller {
   SimKernel& kernel_;
   detail::SimNetwork& network_;
   std::map<int, Watch> watched_;
+  std::map<int, Last> last_;
   std::deque<Told> history_;  // What was reported lately.
   std::uint64_t registrations_ = 0;
   std::atomic<bool> woken_ = false;

@@ -443,6 +443,21 @@ TEST_CASE("SimKernel: sending after shutdown() is misuse") {
   CHECK(server >= 0);
 }
 
+TEST_CASE("SimKernel: watching as of the generation of the number's last owner is misuse") {
+  Machine machine;
+  for (const std::uint32_t generation : {1U, 2U, 2U}) {
+    const int fd = machine.open();
+    machine.poller->set(fd, generation, Interest::read);
+    machine.poller->set(fd, generation, Interest::none);
+    machine.poller->set(fd, generation, Interest::read);  // As after a pause: still its own.
+    machine.poller->set(fd, generation, Interest::none);
+    machine.kernel.close(fd);
+  }
+  const std::vector<std::string> expected = {
+      "poller_set: descriptor 3 is watched as of its last owner's generation"};
+  CHECK(machine.kernel.misuses() == expected);
+}
+
 TEST_CASE("SimKernel: who is told four times without asking is reported") {
   Machine machine;
   const auto [client, server] = machine.link();
