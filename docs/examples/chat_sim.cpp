@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The chat of chat.cpp on a simulated machine, with guests who are cut off at any moment:
 //
-//     ./chat_sim [FIRST_SEED [COUNT]]     says which seed shows what is wrong, and how it came to
-//     it
+//     ./chat_sim [FIRST_SEED [COUNT]]   says which seed shows what is wrong, and how it came about
 //
 // What there is to learn: a server need not know that it is simulated. What it takes is a claim
 // that can be checked at any time; here: nobody ever hears half a sentence. docs/simulation.md

@@ -57,6 +57,15 @@ Coro<> say(Stage stage, Peer& peer, std::string_view name, std::string text) {
   });
 }
 
+/// A client is served and goes; then the server ends.
+Coro<> serve_one(Stage stage, Server server, std::uint16_t at) {
+  Peer client = Peer::dial(stage, at);
+  co_await say(stage, client, "hello", "hello");
+  client.close();
+  server.close();
+  co_await server.wait_closed();
+}
+
 Coro<> echo(Stage stage) {
   Parties parties;
   const Server server = co_await create_server(factory(stage, parties), "127.0.0.1", port);
@@ -136,11 +145,7 @@ Coro<> several_hosts(Stage stage) {
     port_of_all = std::max(port_of_all, socket.getsockname().port());
   }
   stage.oracle.result(std::to_string(server.sockets().size()) + "-sockets");
-  Peer client = Peer::dial(stage, port_of_all);
-  co_await say(stage, client, "hello", "hello");
-  client.close();
-  server.close();
-  co_await server.wait_closed();
+  co_await serve_one(stage, server, port_of_all);
 }
 
 /// No descriptor is free for a while: nobody is turned away.
@@ -171,11 +176,7 @@ Coro<> failing_accepts(Stage stage) {
       stage.machine.script(Call::accept, {.error = error});
     }
   }
-  Peer client = Peer::dial(stage, port);
-  co_await say(stage, client, "hello", "hello");
-  client.close();
-  server.close();
-  co_await server.wait_closed();
+  co_await serve_one(stage, server, port);
   stage.oracle.result("served");
 }
 
@@ -193,11 +194,7 @@ Coro<> throwing_factory(Stage stage) {
   const ServerGuard guard(server);
   Peer refused = Peer::dial(stage, port);
   co_await until([&] { return refused.at_eof(); });
-  Peer client = Peer::dial(stage, port);
-  co_await say(stage, client, "hello", "hello");
-  client.close();
-  server.close();
-  co_await server.wait_closed();
+  co_await serve_one(stage, server, port);
   stage.oracle.result("served");
 }
 
@@ -207,11 +204,7 @@ Coro<> not_started(Stage stage) {
       co_await create_server(factory(stage, parties), "127.0.0.1", port, {.start_serving = false});
   const ServerGuard guard(server);
   co_await server.start_serving();
-  Peer client = Peer::dial(stage, port);
-  co_await say(stage, client, "hello", "hello");
-  client.close();
-  server.close();
-  co_await server.wait_closed();
+  co_await serve_one(stage, server, port);
   stage.oracle.result("served");
 }
 
@@ -220,11 +213,7 @@ Coro<> reuse_port(Stage stage) {
   const Server server =
       co_await create_server(factory(stage, parties), "127.0.0.1", port, {.reuse_port = true});
   const ServerGuard guard(server);
-  Peer client = Peer::dial(stage, port);
-  co_await say(stage, client, "hello", "hello");
-  client.close();
-  server.close();
-  co_await server.wait_closed();
+  co_await serve_one(stage, server, port);
   stage.oracle.result("served");
 }
 
