@@ -9,6 +9,7 @@
 #include <span>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/poller/add_ready.hpp>
 #include <weir/reactor/poller/wakeup.hpp>
 #include <weir/reactor/unique_fd.hpp>
 
@@ -101,8 +102,8 @@ int EpollPoller::wait(std::optional<Duration> timeout, std::vector<Ready>& ready
     const Ready found = ready_of(event);
     if (found.fd == wakeup_.fd()) {
       wakeup_.consume();
-    } else {
-      ready.push_back(found);
+    } else if (!detail::add_ready(ready, found)) {
+      break;
     }
   }
   return 0;

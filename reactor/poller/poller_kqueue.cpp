@@ -14,6 +14,7 @@
 #include <span>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/poller/add_ready.hpp>
 #include <weir/reactor/poller/refusal.hpp>
 #include <weir/reactor/unique_fd.hpp>
 
@@ -222,7 +223,7 @@ void KqueuePoller::merge(const Event& event, std::size_t batch_begin, std::vecto
   std::uint32_t& place = registrations_[slot].place;
   if (place < batch_begin || place >= ready.size() || ready[place].fd != fd) {
     place = static_cast<std::uint32_t>(ready.size());
-    ready.push_back({fd, generation, false, false});
+    if (!detail::add_ready(ready, {fd, generation, false, false})) return;
   }
   if (event.filter == EVFILT_READ) ready[place].readable = true;
   if (event.filter == EVFILT_WRITE) ready[place].writable = true;

@@ -3,9 +3,11 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
+#include <weir/reactor/poller/add_ready.hpp>
 #include <weir/reactor/poller/refusal.hpp>
 #include <weir/reactor/poller/wakeup.hpp>
 
@@ -86,7 +88,9 @@ int PollPoller::wait(std::optional<Duration> timeout, std::vector<Ready>& ready)
       remove(place);  // Puts the last entry here: look at this place again.
       continue;
     }
-    if (entry.revents != 0) ready.push_back(ready_of(entry, generations_[place]));
+    if (entry.revents != 0 && !detail::add_ready(ready, ready_of(entry, generations_[place]))) {
+      break;
+    }
     ++place;
   }
   return 0;
@@ -97,11 +101,17 @@ std::size_t PollPoller::place_of(int fd) const noexcept {
   return slot < places_.size() ? places_[slot] : 0;
 }
 
-/// `fd` is open, hence below RLIMIT_NOFILE: no wild number makes the table huge. Either all three
-/// arrays have grown, or none shows a new entry.
+/// `fd` is open, hence below RLIMIT_NOFILE: no wild number makes the table huge. Only a number that
+/// is greater than all before needs memory, for there is room for an entry of each: a descriptor
+/// that was watched once can always be watched again.
 void PollPoller::add(int fd) {
   const auto slot = static_cast<std::size_t>(fd);
-  if (slot >= places_.size()) places_.resize(slot + 1);
+  if (slot >= places_.size()) {
+    const std::size_t room = std::max(slot + 2, 2 * places_.size());
+    watched_.reserve(room);
+    generations_.reserve(room);
+    places_.resize(slot + 1);
+  }
   generations_.resize(watched_.size() + 1);
   watched_.push_back({fd, 0, 0});
   places_[slot] = static_cast<std::uint32_t>(watched_.size() - 1);
