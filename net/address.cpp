@@ -60,10 +60,24 @@ std::string repr_of(std::string_view text) {
 
 }  // namespace
 
+Endpoint::Endpoint(const Endpoint& other)
+    : size_(other.size_),
+      path_(other.path_ ? std::make_unique<const std::string>(*other.path_) : nullptr) {
+  std::memcpy(bytes_, other.bytes_, sizeof bytes_);
+}
+
+Endpoint& Endpoint::operator=(Endpoint other) noexcept {
+  std::memcpy(bytes_, other.bytes_, sizeof bytes_);
+  size_ = other.size_;
+  path_ = std::move(other.path_);
+  return *this;
+}
+
 Endpoint::Endpoint(const sockaddr* address, socklen_t length) {
   static_assert(sizeof(sockaddr_in6) <= max_bytes);
   if (length < sizeof(address->sa_family)) return;
-  if (address->sa_family == AF_UNIX) path_ = path_of(address, length);
+  if (address->sa_family == AF_UNIX)
+    path_ = std::make_unique<const std::string>(path_of(address, length));
   const std::size_t kept = address->sa_family == AF_UNIX ? sizeof address->sa_family : length;
   size_ = static_cast<socklen_t>(std::min(kept, sizeof bytes_));
   std::memcpy(bytes_, address, size_);
@@ -94,7 +108,7 @@ Endpoint Endpoint::at_path(std::string_view path) {
   const sa_family_t family = AF_UNIX;
   std::memcpy(endpoint.bytes_, &family, sizeof family);
   endpoint.size_ = sizeof family;
-  endpoint.path_ = path;
+  endpoint.path_ = std::make_unique<const std::string>(path);
   return endpoint;
 }
 
@@ -105,14 +119,15 @@ int Endpoint::family() const noexcept {
 socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
   const bool internet = family() == AF_INET || family() == AF_INET6;
   if (internet) std::memcpy(&room, bytes_, size_);
-  if (family() != AF_UNIX || path_.size() > max_unix_path(path_)) return internet ? size_ : 0;
+  if (family() != AF_UNIX || path().size() > max_unix_path(path())) return internet ? size_ : 0;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path_.data(), path_.size());
+  std::memcpy(address.sun_path, path().data(), path().size());
   std::memcpy(&room, &address, sizeof address);
   // A path has a NUL behind it. Of an abstract name every byte counts.
-  const bool has_end = !path_.empty() && path_[0] != '\0';
-  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size() + (has_end ? 1 : 0));
+  const bool has_end = !path().empty() && path()[0] != '\0';
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path().size() +
+                                (has_end ? 1 : 0));
 }
 
 std::string Endpoint::host() const {
@@ -126,7 +141,7 @@ std::string Endpoint::host() const {
       const auto v6 = read_as<sockaddr_in6>(bytes_);
       return ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
     }
-    default: return path_;
+    default: return std::string(path());
   }
 }
 
@@ -157,12 +172,13 @@ std::string Endpoint::repr() const {
       return start + ", " + std::to_string(ntohl(v6.sin6_flowinfo)) + ", " +
              std::to_string(v6.sin6_scope_id) + ")";
     }
-    default: return repr_of(path_);
+    default: return repr_of(path());
   }
 }
 
 bool operator==(const Endpoint& a, const Endpoint& b) noexcept {
-  return a.size_ == b.size_ && std::memcmp(a.bytes_, b.bytes_, a.size_) == 0 && a.path_ == b.path_;
+  return a.size_ == b.size_ && std::memcmp(a.bytes_, b.bytes_, a.size_) == 0 &&
+         a.path() == b.path();
 }
 
 }  // namespace weir

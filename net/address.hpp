@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ class Endpoint {
  public:
   /// Of no family; port 0, empty host.
   Endpoint() = default;
+  Endpoint(const Endpoint& other);
+  Endpoint(Endpoint&& other) noexcept = default;
+  Endpoint& operator=(Endpoint other) noexcept;
+  ~Endpoint() = default;
 
   /// Copies a kernel's address. A family that weir does not know keeps nothing but its number.
   Endpoint(const sockaddr* address, socklen_t length);
@@ -46,11 +51,13 @@ class Endpoint {
   friend bool operator==(const Endpoint& a, const Endpoint& b) noexcept;
 
  private:
+  std::string_view path() const noexcept { return path_ ? std::string_view(*path_) : ""; }
+
   // sockaddr_in6, the larger of the two internet addresses; the path of a unix socket goes aside.
   static constexpr std::size_t max_bytes = 28;
   alignas(8) unsigned char bytes_[max_bytes] = {};
   socklen_t size_ = 0;
-  std::string path_;
+  std::unique_ptr<const std::string> path_;  // Of a unix socket only.
 };
 
 }  // namespace weir
