@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/report.hpp>
 
 namespace weir::detail {
 namespace {
@@ -43,6 +45,16 @@ const RunnableKind Listener::ready_kind = {
     },
 };
 
+const RunnableKind Listener::retry_kind = {
+    [](Runnable& node) {
+      Listener& its = static_cast<RetryTimer&>(static_cast<Timer&>(node)).listener;
+      its.loop_.io().set_reader(its.socket_->fd(), &its.ready_node_);
+    },
+    [](const Runnable& node) {
+      const auto& timer = static_cast<const RetryTimer&>(static_cast<const Timer&>(node));
+      return "<retry of listener " + timer.listener.socket_->repr() + ">";
+    },
+};
 Listener::Listener(EventLoop& loop, Socket socket, SocketFile file, int backlog, Accepted accepted)
     : loop_(loop),
       loop_token_(loop.token()),
@@ -50,6 +62,7 @@ Listener::Listener(EventLoop& loop, Socket socket, SocketFile file, int backlog,
       file_(std::move(file)),
       accepted_(std::move(accepted)),
       ready_node_(ready_kind, *this),
+      retry_(loop, *this),
       backlog_(backlog) {}
 
 void Listener::start() {
@@ -60,7 +73,7 @@ void Listener::start() {
 }
 
 void Listener::stop() {
-  retry_.cancel();
+  retry_.disarm();
   if (socket_->valid() && loop_token_->loop != nullptr) loop_.io().forget(socket_->fd());
 }
 
@@ -83,9 +96,14 @@ void Listener::accept_ready() {
 bool Listener::accept_one() {
   Endpoint peer;
   int error = 0;
-  Socket accepted = socket_->accept(peer, error);
-  if (accepted.valid()) {
-    accepted_(std::move(accepted), std::move(peer));
+  try {
+    Socket accepted = socket_->accept(peer, error);
+    if (accepted.valid()) {
+      accepted_(std::move(accepted), std::move(peer));
+      return true;
+    }
+  } catch (const std::bad_alloc&) {  // This connection is closed; the next one may fare better.
+    report("socket.accept() failed", std::current_exception());
     return true;
   }
   if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return false;
@@ -96,17 +114,17 @@ bool Listener::accept_one() {
 
 void Listener::handle_error(int error) {
   const bool resources = out_of_resources(error);
-  loop_.call_exception_handler(ExceptionContext(resources ? "socket.accept() out of system resource"
-                                                          : "socket.accept() failed",
-                                                make_os_error(error))
-                                   .with("socket", socket_->repr()));
+  report(resources ? "socket.accept() out of system resource" : "socket.accept() failed",
+         make_os_error(error));
   if (!socket_->valid()) return;  // The handler closed the server.
   // Level-triggered: staying registered would spin. One timer, which close() cancels.
   loop_.io().set_reader(socket_->fd(), nullptr);
-  retry_.cancel();
-  retry_ = loop_.call_later(accept_retry_delay, [this] { watch(); });
+  retry_.arm(deadline_after(loop_.time(), accept_retry_delay));
 }
 
-void Listener::watch() { loop_.io().set_reader(socket_->fd(), &ready_node_); }
-
+void Listener::report(const char* message, const std::exception_ptr& error) noexcept {
+  loop_.report(message, error, [this](ExceptionContext context) {
+    return std::move(context).with("socket", socket_->repr());
+  });
+}
 }  // namespace weir::detail

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,8 +10,7 @@
 #include <weir/net/socket.hpp>
 #include <weir/net/unix_path.hpp>
 #include <weir/reactor/event_loop.hpp>
-#include <weir/reactor/handle.hpp>
-
+#include <weir/reactor/held_timer.hpp>
 namespace weir::detail {
 
 /// One listening socket: accepts what waits, and backs off when the system has run out of
@@ -42,20 +42,23 @@ class Listener final : public std::enable_shared_from_this<Listener> {
         : Runnable(its_kind), listener(its) {}
     Listener& listener;
   };
+  struct RetryTimer final : HeldTimer {
+    RetryTimer(EventLoop& loop, Listener& its) : HeldTimer(loop, retry_kind), listener(its) {}
+    Listener& listener;
+  };
   static const RunnableKind ready_kind;
-
+  static const RunnableKind retry_kind;
   void accept_ready();
   bool accept_one();
   void handle_error(int error);
-  void watch();
-
+  void report(const char* message, const std::exception_ptr& error) noexcept;
   EventLoop& loop_;
   Ref<LoopToken> loop_token_;  // A server that never listened may outlive the loop.
   std::shared_ptr<Socket> socket_;
   SocketFile file_;
   Accepted accepted_;
   ReadyNode ready_node_;
-  TimerHandle retry_;
+  RetryTimer retry_;  // Held: the system that is out of something may be out of memory, too.
   int backlog_;
 };
 

@@ -4,6 +4,8 @@
 #include <exception>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/report.hpp>
 #include <weir/reactor/task/recovery.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/timeouts.hpp>
@@ -43,15 +45,15 @@ void ServerState::accept(Socket socket, Endpoint peer) {
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
-    loop_.call_exception_handler(
-        ExceptionContext("Error on transport creation for incoming connection",
-                         std::current_exception())
-            .with("server", repr()));
+    loop_.report(
+        "Error on transport creation for incoming connection", std::current_exception(),
+        [this](ExceptionContext context) { return std::move(context).with("server", repr()); });
   }
 }
 
 void ServerState::close() {
   if (closed_) return;
+  const NoAllocScope closing;
   const std::shared_ptr<ServerState> keep = shared_from_this();
   closed_ = true;
   serving_ = false;
@@ -60,29 +62,24 @@ void ServerState::close() {
   if (const auto forever = serving_forever_) forever->cancel();
   Owned::unlink();
   self_ = nullptr;
-  if (finished()) wake_end_waiters();
+  if (finished()) wake_all(end_waiters_);
 }
 
 void ServerState::close_clients(bool abort) {
-  // A snapshot: ending one may start or end others.
-  std::vector<std::shared_ptr<SocketTransport>> snapshot;
-  clients_.for_each([&](const ServerLink& link) {
-    auto& transport = const_cast<SocketTransport&>(static_cast<const SocketTransport&>(link));
-    snapshot.push_back(transport.shared_from_this());
-  });
-  for (const auto& transport : snapshot) abort ? transport->abort() : transport->close();
-}
-
-void ServerState::transport_lost() {
-  if (finished()) wake_end_waiters();
-}
-
-void ServerState::wake_end_waiters() {
-  for (const Future<>& waiter : std::exchange(end_waiters_, {})) {
-    if (!waiter.done()) waiter.set_result();
+  const NoAllocScope closing;
+  // Those that there are now: ending one may start or end others.
+  IntrusiveList<ServerLink> left;
+  left.take(clients_);
+  while (ServerLink* const link = left.pop_front()) {
+    clients_.push_back(*link);
+    const auto transport = static_cast<SocketTransport*>(link)->shared_from_this();
+    abort ? transport->abort() : transport->close();
   }
 }
 
+void ServerState::transport_lost() {
+  if (finished()) wake_all(end_waiters_);
+}
 std::string ServerState::repr() const {
   std::string text = "<Server sockets=";
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
@@ -93,7 +90,7 @@ std::string ServerState::repr() const {
 
 Coro<> wait_until_finished(std::shared_ptr<ServerState> state) {
   while (!state->finished()) {
-    const Future<> end = state->end_waiter();
+    UntilWoken end(state->end_waiters());
     co_await end;
   }
 }
@@ -103,27 +100,33 @@ namespace {
 /// Closes the clients, gives them `grace`, and aborts the rest.
 Coro<> end_clients(std::shared_ptr<ServerState> state, Duration grace) {
   state->close_clients(false);
-  // Cancelled once more, the grace is over, too.
-  static_cast<void>(co_await outcome(wait_for(wait_until_finished(state), Delay(grace))));
+  try {
+    co_await wait_for(wait_until_finished(state), Delay(grace));
+  } catch (
+      ...) {  // The time is up; or cancelled once more, or no memory to wait: that ends it, too.
+  }
   state->close_clients(true);
-  co_await wait_until_finished(state);
 }
-
 }  // namespace
 
 Coro<> ServerState::serve_until_stopped(std::shared_ptr<ServerState> state, Duration grace) {
   if (state->serving_forever_) {
     throw RuntimeError("server " + state->repr() + " is already being awaited on serve_forever()");
   }
-  state->start_serving();
+  // What the end needs is made before the beginning.
+  Coro<> clients_end = end_clients(state, grace);
+  Coro<> end = wait_until_finished(state);
   const Future<> forever = state->loop_.create_future<void>();
-  state->serving_forever_ = std::make_shared<Future<>>(forever);
-  const Outcome<> ended = co_await outcome(forever);
+  const auto kept = std::make_shared<Future<>>(forever);
+  auto stopped = outcome(forever);
+  state->start_serving();
+  state->serving_forever_ = kept;
+  const Outcome<> ended = co_await std::move(stopped);
   state->serving_forever_ = nullptr;
   const bool closed_by_call = state->closed_;
   state->close();
-  if (!closed_by_call) co_await end_clients(state, grace);
-  co_await wait_until_finished(state);
+  if (!closed_by_call) co_await std::move(clients_end);
+  co_await std::move(end);
   ended.value();
 }
 

@@ -14,7 +14,7 @@
 #include <weir/net/unix_path.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/task/future.hpp>
-
+#include <weir/reactor/task/wait_list.hpp>
 namespace weir::detail {
 
 /// What the handles of a server share. The loop keeps it while it listens, its connections keep it
@@ -43,27 +43,19 @@ class ServerState final : public TransportOwner,
   const std::vector<std::shared_ptr<Listener>>& listeners() const noexcept { return listeners_; }
   std::string repr() const;
 
-  /// A future for everybody who waits for the end: cancelling one wait leaves the others alone.
-  Future<> end_waiter() {
-    // Those that were cancelled: a server may be waited for with a time-out, again and again.
-    std::erase_if(end_waiters_, [](const Future<>& waiter) { return waiter.done(); });
-    end_waiters_.push_back(loop_.create_future<void>());
-    return end_waiters_.back();
-  }
-
+  /// Woken when finished() has become true.
+  WaitList& end_waiters() noexcept { return end_waiters_; }
   static Coro<> serve_until_stopped(std::shared_ptr<ServerState> state, Duration grace);
 
  private:
   static const Owned::Kind owned_kind;
 
   void accept(Socket socket, Endpoint peer);
-  void wake_end_waiters();
-
   EventLoop& loop_;
   ProtocolFactory factory_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   IntrusiveList<ServerLink> clients_;
-  std::vector<Future<>> end_waiters_;
+  WaitList end_waiters_;
   std::shared_ptr<Future<>> serving_forever_;
   std::shared_ptr<ServerState> self_;  // The loop's hold, while it listens.
   int backlog_;

@@ -47,8 +47,8 @@ Socket Socket::accept(Endpoint& peer, int& error) {
   Socket accepted;
   error = got.error;
   if (!got.ok()) return accepted;
-  peer = Endpoint(address, length);
   accepted.fd_ = UniqueFd(kernel(), static_cast<int>(got.value));
+  peer = Endpoint(address, length);  // May throw: the descriptor has its owner by now.
   accepted.family_ = family_;
   accepted.type_ = type_;
   accepted.protocol_ = protocol_;

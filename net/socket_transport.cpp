@@ -8,10 +8,13 @@
 #include <array>
 #include <cstdint>
 #include <new>
+#include <source_location>
 #include <utility>
 
 #include <weir/reactor/error.hpp>
-
+#include <weir/reactor/handle.hpp>
+#include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/report.hpp>
 namespace weir::detail {
 namespace {
 
@@ -59,15 +62,19 @@ iovec to_iovec(std::string_view piece) { return {const_cast<char*>(piece.data())
 
 const Owned::Kind SocketTransport::owned_kind = {
     [](Owned& owned) { static_cast<SocketTransport&>(owned).abort(); },
-    [](Owned& owned) { static_cast<SocketTransport&>(owned).lose(nullptr); },
+    [](Owned& owned) { static_cast<SocketTransport&>(owned).lose(); },
 };
 const RunnableKind SocketTransport::read_kind = {
-    [](Runnable& node) { static_cast<ReadyNode&>(node).transport.read_ready(); },
-    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); },
+    [](Runnable& node) { of<TransportReader>(node).read_ready(); },
+    repr_of<TransportReader>,
 };
 const RunnableKind SocketTransport::write_kind = {
-    [](Runnable& node) { static_cast<ReadyNode&>(node).transport.write_ready(); },
-    [](const Runnable& node) { return static_cast<const ReadyNode&>(node).transport.repr(); },
+    [](Runnable& node) { of<TransportWriter>(node).write_ready(); },
+    repr_of<TransportWriter>,
+};
+const RunnableKind SocketTransport::end_kind = {
+    [](Runnable& node) { of<TransportEnd>(node).lose(); },
+    repr_of<TransportEnd>,
 };
 
 // ---- From the socket to connection_made
@@ -77,13 +84,14 @@ SocketTransport::SocketTransport(EventLoop& loop, Socket socket,
                                  std::shared_ptr<TransportOwner> owner)
     : Owned(owned_kind),
       DrainHook([](DrainHook& hook) { static_cast<SocketTransport&>(hook).event_drained(); }),
+      TransportReader(read_kind),
+      TransportWriter(write_kind),
+      TransportEnd(end_kind),
       loop_(loop),
       loop_token_(loop.token()),
       block_(loop.service<ReadBlock>()),
       socket_(std::make_shared<Socket>(std::move(socket))),
       owner_(std::move(owner)),
-      read_node_(read_kind, *this),
-      write_node_(write_kind, *this),
       sockname_(socket_->local_endpoint()),
       peername_(peer.family() == AF_UNSPEC ? socket_->remote_endpoint() : std::move(peer)) {
   adopt(std::move(protocol));
@@ -110,12 +118,20 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
   // Answers are small and wait for nothing: Nagle would hold them back. A socket that refuses still
   // works.
   if (is_tcp) static_cast<void>(its.set_option(IPPROTO_TCP, TCP_NODELAY, 1));
-  loop.io().set_owner(its.fd(), &transport->read_node_);
+  const auto soon = [&loop](Callback callback) {
+    return HandleNode::make(loop, once_handle, std::move(callback),
+                            std::source_location::current());
+  };
+  Ref<HandleNode> made = soon([transport] { transport->make_connection(); });
+  Ref<HandleNode> reads = soon([transport] { transport->start_reading(); });
+  Ref<HandleNode> told = connected ? soon(std::move(connected)) : Ref<HandleNode>();
+  loop.io().set_owner(its.fd(), &transport->reader_node());
+  // From here on nothing throws: a connection is made as a whole, or not.
   transport->self_ = transport;
   loop.own(*transport);
-  loop.call_soon([transport] { transport->make_connection(); });
-  loop.call_soon([transport] { transport->start_reading(); });
-  if (connected) loop.call_soon(std::move(connected));
+  loop.schedule(std::move(made));
+  loop.schedule(std::move(reads));
+  if (told) loop.schedule(std::move(told));
   return transport;
 }
 
@@ -130,8 +146,8 @@ void SocketTransport::start_reading() {
   reading_started_ = true;
   // connection_made may have closed or paused us; what it wrote may be waiting for the socket.
   if (state_ == State::ending || state_ == State::ended) return;
-  Runnable* reader = is_reading() ? &read_node_ : nullptr;
-  Runnable* writer = blocked_ ? &write_node_ : nullptr;
+  Runnable* reader = is_reading() ? &reader_node() : nullptr;
+  Runnable* writer = blocked_ ? &writer_node() : nullptr;
   if (const int error = loop_.io().open(socket_->fd(), reader, writer); error != 0) {
     fatal_error(make_os_error(error), "Fatal error: the poller refuses the socket");
   }
@@ -172,9 +188,11 @@ void SocketTransport::enqueue(std::span<const std::string_view> pieces, const Re
 void SocketTransport::drop_write() {
   // Once: whoever does not look whether the connection is there writes a thousand times more.
   if (lost_writes_++ != lost_writes_before_log || loop_token_->loop == nullptr) return;
-  const std::string cause = lost_error_ ? describe(lost_error_) : "it was closed";
-  loop_.log(LogLevel::warning, "socket.send() raised exception. Writes to " + peername_.repr() +
-                                   " are dropped: " + cause);
+  loop_.log_text(LogLevel::warning, "socket.send() raised exception.", [this] {
+    const std::string cause = lost_error_ ? describe(lost_error_) : "it was closed";
+    return "socket.send() raised exception. Writes to " + peername_.repr() +
+           " are dropped: " + cause;
+  });
 }
 
 /// What was gathered and `pieces`, in one system call; what the kernel does not take waits.
@@ -232,7 +250,7 @@ bool SocketTransport::send_gathered() {
 // Next: SocketTransport::write_ready (net/socket_transport.cpp)
 void SocketTransport::wait_until_writable() {
   blocked_ = true;
-  if (reading_started_) loop_.io().set_writer(socket_->fd(), &write_node_);
+  if (reading_started_) loop_.io().set_writer(socket_->fd(), &writer_node());
 }
 
 void SocketTransport::after_enqueue() {
@@ -305,6 +323,7 @@ void SocketTransport::set_write_buffer_limits(std::optional<std::ptrdiff_t> high
 
 void SocketTransport::close() {
   if (state_ != State::open) return;
+  const NoAllocScope closing;
   const std::shared_ptr<SocketTransport> keep = self_;
   if (!send_gathered()) return;
   if (buffer_.empty()) return end(nullptr);
@@ -313,6 +332,7 @@ void SocketTransport::close() {
 }
 
 void SocketTransport::abort() {
+  const NoAllocScope closing;
   if (send_gathered()) end(nullptr);
 }
 
@@ -326,14 +346,16 @@ void SocketTransport::fatal_error(const std::exception_ptr& error, const char* m
   if (!is_os_error(error)) {
     report(message, error);
   } else if (loop_.get_debug()) {
-    loop_.log(LogLevel::debug, repr() + ": " + message + " (" + describe(error) + ")");
+    loop_.log_text(LogLevel::debug, message,
+                   [&] { return repr() + ": " + message + " (" + describe(error) + ")"; });
   }
   end(error);
 }
 
 /// The one way out. Whatever ends a connection, connection_lost is posted here, and only once.
-void SocketTransport::end(const std::exception_ptr& error) {
+void SocketTransport::end(const std::exception_ptr& error) noexcept {
   if (state_ == State::ending || state_ == State::ended) return;
+  const NoAllocScope closing;
   state_ = State::ending;
   lost_writes_ = 1;
   lost_error_ = error;
@@ -343,16 +365,19 @@ void SocketTransport::end(const std::exception_ptr& error) {
   end_wait();
   loop_.io().set_reader(socket_->fd(), nullptr);
   loop_.io().set_writer(socket_->fd(), nullptr);
-  loop_.call_soon([self = self_, error] { self->lose(error); });
+  loop_.ready().push(end_node());
 }
 
-void SocketTransport::lose(const std::exception_ptr& error) {
+void SocketTransport::lose() {
   if (state_ == State::ended) return;
+  const NoAllocScope closing;
   const std::shared_ptr<SocketTransport> keep = std::move(self_);
   std::exception_ptr interrupt;
   state_ = State::ended;
+  if (TransportEnd::position != 0) loop_.ready().remove(end_node());
   try {
-    protocol_->connection_lost(error);
+    const MayAllocScope users;
+    protocol_->connection_lost(lost_error_);
   } catch (const KeyboardInterrupt&) {
     interrupt = std::current_exception();
   } catch (...) {
@@ -360,7 +385,10 @@ void SocketTransport::lose(const std::exception_ptr& error) {
   }
   loop_.io().forget(socket_->fd());  // Before the close: a dup of it would stay registered.
   socket_->close();
-  protocol_ = nullptr;
+  {
+    const MayAllocScope users;  // The protocol's destructor.
+    protocol_ = nullptr;
+  }
   Owned::unlink();
   ServerLink::unlink();
   if (const std::shared_ptr<TransportOwner> owner = std::move(owner_)) owner->transport_lost();
@@ -411,10 +439,9 @@ void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* fa
   }
 }
 
-void SocketTransport::report(const char* message, const std::exception_ptr& error) {
-  loop_.call_exception_handler(ExceptionContext(message, error)
-                                   .with("transport", repr())
-                                   .with("protocol", protocol_->repr()));
+void SocketTransport::report(const char* message, const std::exception_ptr& error) noexcept {
+  loop_.report(message, error, [this](ExceptionContext context) {
+    return std::move(context).with("transport", repr()).with("protocol", protocol_->repr());
+  });
 }
-
 }  // namespace weir::detail

@@ -38,6 +38,19 @@ class TransportOwner {
 /// A member of its server's list of connections.
 struct ServerLink : ListLink {};
 
+// What the loop runs of a transport. Bases, so that none needs a pointer back: there may be very
+// many transports.
+struct TransportReader : Runnable {
+  using Runnable::Runnable;
+};
+struct TransportWriter : Runnable {
+  using Runnable::Runnable;
+};
+/// connection_lost, posted: a connection must be able to end without memory.
+struct TransportEnd : Queueable {
+  using Queueable::Queueable;
+};
+
 /// A Transport over one connected stream socket.
 ///
 /// The state goes one way: open → flushing (close() with bytes left) → ending (connection_lost is
@@ -47,6 +60,9 @@ class SocketTransport final : public Transport,
                               public Owned,
                               public DrainHook,
                               public ServerLink,
+                              private TransportReader,
+                              private TransportWriter,
+                              private TransportEnd,
                               public std::enable_shared_from_this<SocketTransport> {
  public:
   /// Makes the transport and schedules, in this order: connection_made, the start of reading,
@@ -108,12 +124,6 @@ class SocketTransport final : public Transport,
     const char* lent;
   };
 
-  struct ReadyNode : Runnable {
-    ReadyNode(const RunnableKind& its_kind, SocketTransport& its) noexcept
-        : Runnable(its_kind), transport(its) {}
-    SocketTransport& transport;
-  };
-
   SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<BaseProtocol> protocol,
                   Endpoint peer, std::shared_ptr<TransportOwner> owner);
 
@@ -132,7 +142,7 @@ class SocketTransport final : public Transport,
   bool send_gathered();
   void finish_flush();
   void end_wait();
-  std::exception_ptr why_closed() const;
+  std::exception_ptr why_closed() const noexcept;
   void send_eof();
   void wait_until_writable();
   void after_enqueue();
@@ -140,13 +150,24 @@ class SocketTransport final : public Transport,
   void call_flow(void (BaseProtocol::*callback)(), const char* failure);
   void callback_failed(const std::exception_ptr& error, const char* message);
   void fatal_error(const std::exception_ptr& error, const char* message);
-  void end(const std::exception_ptr& error);
-  void lose(const std::exception_ptr& error);
-  void report(const char* message, const std::exception_ptr& error);
-
+  void end(const std::exception_ptr& error) noexcept;
+  void lose();
+  void report(const char* message, const std::exception_ptr& error) noexcept;
   static const Owned::Kind owned_kind;
   static const RunnableKind read_kind;
   static const RunnableKind write_kind;
+  static const RunnableKind end_kind;
+  TransportReader& reader_node() noexcept { return *this; }
+  TransportWriter& writer_node() noexcept { return *this; }
+  TransportEnd& end_node() noexcept { return *this; }
+  template <class Node>
+  static SocketTransport& of(Runnable& node) noexcept {
+    return static_cast<SocketTransport&>(static_cast<Node&>(node));
+  }
+  template <class Node>
+  static std::string repr_of(const Runnable& node) {
+    return static_cast<const SocketTransport&>(static_cast<const Node&>(node)).repr();
+  }
 
   EventLoop& loop_;  // Not touched once ended, but for logging, where loop_token_ says whether it
                      // is there.
@@ -158,8 +179,6 @@ class SocketTransport final : public Transport,
   BufferedProtocol* buffered_ = nullptr;
   std::shared_ptr<TransportOwner> owner_;
   std::shared_ptr<SocketTransport> self_;  // The loop's hold, until connection_lost has returned.
-  ReadyNode read_node_;
-  ReadyNode write_node_;
   WriteBuffer buffer_;
   FlowControl flow_;
   std::optional<Future<>> waiter_;  // What drained() or writable() gave out.

@@ -100,7 +100,7 @@ void SocketTransport::resume_reading() {
 /// Has the poller watch for what can be received just if it is wanted now.
 void SocketTransport::watch_reading() {
   if (state_ != State::open || !reading_started_) return;
-  loop_.io().set_reader(socket_->fd(), is_reading() ? &read_node_ : nullptr);
+  loop_.io().set_reader(socket_->fd(), is_reading() ? &reader_node() : nullptr);
 }
 
 bool SocketTransport::is_reading() const {

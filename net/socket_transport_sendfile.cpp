@@ -4,7 +4,7 @@
 #include <utility>
 
 #include <weir/reactor/error.hpp>
-
+#include <weir/reactor/no_alloc.hpp>
 // The sending side while a sendfile() has it. socket_transport.cpp has the rest.
 
 namespace weir::detail {
@@ -48,9 +48,10 @@ void SocketTransport::end_wait() {
 }
 
 /// What ended the connection; a close() or an abort() is no error, and has a text of its own.
-std::exception_ptr SocketTransport::why_closed() const {
+std::exception_ptr SocketTransport::why_closed() const noexcept {
   if (lost_error_) return lost_error_;
-  return std::make_exception_ptr(ConnectionError("Connection is closed by peer"));
+  const MayAllocScope a_text;
+  return exception_of([] { return ConnectionError("Connection is closed by peer"); });
 }
 
 IoResult SocketTransport::send_from(int file, std::int64_t offset, std::size_t bytes) {

@@ -10,6 +10,7 @@
 
 #include <weir/net/socket.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/report.hpp>
 
 namespace weir::detail {
 namespace {
@@ -26,13 +27,17 @@ std::string repr_of_error(int error) {
 }
 
 void log_stale_failure(EventLoop& loop, const Endpoint& path, int error) {
-  loop.log(LogLevel::error, "Unable to check or remove stale UNIX socket " + path.repr() + ": " +
-                                repr_of_error(error));
+  loop.log_text(LogLevel::error, "Unable to check or remove stale UNIX socket", [&] {
+    return "Unable to check or remove stale UNIX socket " + path.repr() + ": " +
+           repr_of_error(error);
+  });
 }
 
-void log_cleanup_failure(EventLoop& loop, const Endpoint& path, int error) {
-  loop.log(LogLevel::error,
-           "Unable to clean up listening UNIX socket " + path.repr() + ": " + repr_of_error(error));
+void log_cleanup_failure(EventLoop& loop, const std::string& path, int error) {
+  loop.log_text(LogLevel::error, "Unable to clean up listening UNIX socket", [&] {
+    return "Unable to clean up listening UNIX socket " + Endpoint::at_path(path).repr() + ": " +
+           repr_of_error(error);
+  });
 }
 
 enum class Owner { none, somebody, unknown };
@@ -94,28 +99,39 @@ void remove_stale_socket(EventLoop& loop, const Endpoint& path) {
   if (error != 0 && error != ENOENT) log_stale_failure(loop, path, error);
 }
 
-SocketFile::SocketFile(EventLoop& loop, const Endpoint& bound) {
-  const std::string path = bound.family() == AF_UNIX ? bound.host() : std::string();
-  if (path.empty() || is_abstract(path)) return;
+SocketFile::SocketFile(Kernel& kernel, const Endpoint& path) : kernel_(&kernel) {
+  if (path.family() == AF_UNIX && !is_abstract(path.host())) path_ = path.host();
+}
+
+SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
+  if (this == &other) return *this;
+  remove(nullptr);
+  kernel_ = other.kernel_;
+  path_ = std::exchange(other.path_, {});
+  device_ = other.device_;
+  inode_ = std::exchange(other.inode_, 0);
+  return *this;
+}
+
+void SocketFile::bound(EventLoop& loop) {
+  if (path_.empty()) return;
   struct stat status{};
-  const int error = loop.kernel().stat(path.c_str(), &status);
-  if (error != 0 && error != ENOENT) log_cleanup_failure(loop, bound, error);
+  const int error = kernel_->stat(path_.c_str(), &status);
+  if (error != 0 && error != ENOENT) log_cleanup_failure(loop, path_, error);
   if (error != 0) return;
-  kernel_ = &loop.kernel();
-  path_ = path;
   device_ = status.st_dev;
   inode_ = status.st_ino;
 }
 
 void SocketFile::remove(EventLoop* loop) {
   const std::string path = std::exchange(path_, {});
-  if (path.empty()) return;
+  if (path.empty() || inode_ == 0) return;
   struct stat status{};
   int error = kernel_->stat(path.c_str(), &status);
   const bool ours = error == 0 && status.st_dev == device_ && status.st_ino == inode_;
   if (ours) error = kernel_->unlink(path.c_str());
   if (error == 0 || error == ENOENT || loop == nullptr) return;
-  log_cleanup_failure(*loop, Endpoint::at_path(path), error);
+  log_cleanup_failure(*loop, path, error);
 }
 
 }  // namespace weir::detail

@@ -31,14 +31,22 @@ void remove_stale_socket(EventLoop& loop, const Endpoint& path);
 
 /// The file that bind() has made for a unix socket.
 ///
-/// Lifetime  A value; destroying it removes nothing.
+/// Lifetime  Movable. Destroyed, it removes the file, if that was not done: no server will have it.
 class SocketFile {
  public:
   /// None, so that there is nothing to remove.
   SocketFile() = default;
-  /// Remembers which file `bound` is now. Of an abstract name: none. Of one that cannot be looked
-  /// at, neither, which is logged: it will not be removed.
-  SocketFile(EventLoop& loop, const Endpoint& bound);
+  /// Remembers the path. Of an abstract name: none.
+  SocketFile(Kernel& kernel, const Endpoint& path);
+  SocketFile(SocketFile&& other) noexcept { *this = std::move(other); }
+  SocketFile& operator=(SocketFile&& other) noexcept;
+  SocketFile(const SocketFile&) = delete;
+  SocketFile& operator=(const SocketFile&) = delete;
+  ~SocketFile() { remove(nullptr); }
+
+  /// Remembers which file it is now, that it is bound. One that was not found is not ours, nor is
+  /// one that cannot be looked at, which is logged: it will not be removed.
+  void bound(EventLoop& loop);
 
   /// Removes the file if the path still leads to it. Once; a failure is logged, if there is a loop.
   /// Call it before the socket is closed: until then no other file can get its inode number.

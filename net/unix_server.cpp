@@ -30,11 +30,12 @@ Coro<Server> bind_path(ProtocolFactory factory, Endpoint path, UnixServerOptions
   int error = 0;
   Socket socket = Socket::open(loop.kernel(), AF_UNIX, SOCK_STREAM, 0, error);
   if (error != 0) throw_os_error(error);
+  SocketFile file;  // Before the file is there: it must not stay for want of memory.
+  if (options.cleanup_socket.value_or(true)) file = SocketFile(loop.kernel(), path);
   error = socket.bind(path);
   if (error == EADDRINUSE) throw_path_in_use(path);
   if (error != 0) throw_os_error(error);
-  SocketFile file;
-  if (options.cleanup_socket.value_or(true)) file = SocketFile(loop, path);
+  file.bound(loop);
   co_return co_await serve_over(std::move(factory), std::move(socket), std::move(file), options);
 }
 
@@ -54,7 +55,8 @@ Coro<Server> create_unix_server(ProtocolFactory factory, const UnixServerOptions
   Socket socket = take_given_unix_socket(*options.sock);
   SocketFile file;
   if (options.cleanup_socket.value_or(false))
-    file = SocketFile(get_running_loop(), socket.local_endpoint());
+    file = SocketFile(get_running_loop().kernel(), socket.local_endpoint());
+  file.bound(get_running_loop());
   return serve_over(std::move(factory), std::move(socket), std::move(file), options);
 }
 

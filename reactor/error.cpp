@@ -7,10 +7,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <typeinfo>
 #include <utility>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/no_alloc.hpp>
 
 namespace weir {
 namespace {
@@ -33,9 +35,14 @@ std::string numbered(int error, std::string_view text) {
   return "[Errno " + std::to_string(error) + "] " + std::string(text);
 }
 
+// Short enough to need no memory of its own.
+constexpr const char* no_memory_text = "out of memory";
+
 template <class Error>
-std::exception_ptr made(int error, const std::string& text) {
-  return std::make_exception_ptr(Error(error, text));
+std::exception_ptr made(int error, std::string_view given) noexcept {
+  const detail::MayAllocScope a_text;
+  return detail::exception_of(
+      [&] { return Error(error, given.empty() ? std::strerror(error) : std::string(given)); });
 }
 
 std::string counted(const std::string& message, const std::vector<std::exception_ptr>& exceptions) {
@@ -99,8 +106,7 @@ ExceptionGroup::ExceptionGroup(std::string message, std::vector<std::exception_p
       message_(std::move(message)),
       exceptions_(std::move(exceptions)) {}
 
-std::exception_ptr make_os_error(int error, std::string_view given) {
-  const std::string text = given.empty() ? std::strerror(error) : std::string(given);
+std::exception_ptr make_os_error(int error, std::string_view text) noexcept {
   switch (error) {
     case EAGAIN:
     case EALREADY:
@@ -133,7 +139,7 @@ std::string describe(const std::exception_ptr& error) noexcept {
     const Description found = description_of(error);
     return found.text.empty() ? found.type : found.type + ": " + found.text;
   } catch (...) {
-    return "an exception, and no memory to describe it";
+    return no_memory_text;
   }
 }
 
@@ -141,12 +147,34 @@ std::string message_of(const std::exception_ptr& error) noexcept {
   try {
     return description_of(error).text;
   } catch (...) {
-    return "an exception, and no memory to describe it";
+    return no_memory_text;
   }
 }
 
 namespace detail {
 void throw_nan_delay() { throw ValueError("Invalid delay: NaN (not a number)"); }
+
+void throw_cancelled(const std::string& message) {
+  throw CancelledError(copy_if_possible(message));
+}
+
+std::exception_ptr make_cancelled(const std::string& message) noexcept {
+  // Caught, because copying the exception would copy its text once more.
+  try {
+    throw_cancelled(message);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+std::string copy_if_possible(const std::string& text) noexcept {
+  const MayAllocScope a_long_text;
+  try {
+    return text;
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
 }  // namespace detail
 
 }  // namespace weir

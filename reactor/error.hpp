@@ -152,12 +152,13 @@ class ExceptionGroup : public std::runtime_error {
 };
 
 /// The OSError subclass that belongs to `error`, as an exception object. `text` defaults to
-/// strerror(error).
-std::exception_ptr make_os_error(int error, std::string_view text = {});
+/// strerror(error). A std::bad_alloc instead where there is no memory for a text.
+std::exception_ptr make_os_error(int error, std::string_view text = {}) noexcept;
 /// Throws it.
 [[noreturn]] void throw_os_error(int error, std::string_view text = {});
 
-/// `type: text` of any exception, as a log line wants it; "CancelledError" too. Never throws.
+/// `type: text` of any exception, as a log line wants it; "CancelledError" too. "out of memory"
+/// where there is none for that. Never throws.
 std::string describe(const std::exception_ptr& error) noexcept;
 /// Only the text of any exception: what Python's str() would print. Never throws.
 std::string message_of(const std::exception_ptr& error) noexcept;
@@ -168,6 +169,23 @@ inline void require(bool holds, const char* text) {
   if (!holds) [[unlikely]]
     throw AssertionError(text);
 }
+
+/// The exception that `make` returns, or what it throws while making it: std::bad_alloc.
+template <class Make>
+std::exception_ptr exception_of(Make make) noexcept {
+  try {
+    return std::make_exception_ptr(make());
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+/// Throws CancelledError(message). A cancellation must not turn into another failure: where there
+/// is no memory for a copy of a long text, it goes without.
+[[noreturn]] void throw_cancelled(const std::string& message);
+std::exception_ptr make_cancelled(const std::string& message) noexcept;
+/// The text, or none where there is no memory for a long one.
+std::string copy_if_possible(const std::string& text) noexcept;
 }  // namespace detail
 
 }  // namespace weir

@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/letter.hpp>
+#include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/report.hpp>
 
 namespace weir {
 namespace {
@@ -18,6 +22,10 @@ constexpr int max_passes_without_poll = 16;
 // How many passes the events of one poll may spend, together, on draining what they woke. An event
 // gets at least one, so timers wait for at most (events of the batch + this many) passes.
 constexpr int max_drain_passes = 64;
+
+// Room for the events of one wait, made at once: a wait must not fail for want of it. A poller that
+// finds more tells the rest the next time.
+constexpr std::size_t events_per_poll = 128;
 
 // A poller that refuses a change is out of memory, or of watches: that may pass, as for accept().
 constexpr Duration interest_retry_delay = std::chrono::seconds(1);
@@ -59,7 +67,10 @@ EventLoop::EventLoop(Kernel& kernel)
       io_(*poller_),
       mailbox_(std::make_shared<detail::Mailbox>(*poller_)),
       signals_(kernel, *poller_),
-      token_(new detail::LoopToken(*this)) {
+      token_(new detail::LoopToken(*this)),
+      exception_handler_(std::make_shared<ExceptionHandler>()),
+      log_sink_(std::make_shared<LogSink>(log_to_stderr)) {
+  events_.reserve(events_per_poll);
   const char* debug = std::getenv("WEIR_DEBUG");
   debug_ = debug != nullptr && *debug != '\0';
 }
@@ -83,8 +94,7 @@ Handle EventLoop::call_soon(Callback callback, std::source_location where) {
   if (debug_) check_thread();
   detail::Ref<detail::HandleNode> node =
       detail::HandleNode::make(*this, detail::once_handle, std::move(callback), where);
-  ready_.push(*node);
-  node->add_ref();  // The queue's. Not before: push() may throw.
+  schedule(node);
   return Handle(std::move(node));
 }
 
@@ -105,7 +115,7 @@ TimerHandle EventLoop::call_at(TimePoint when, Callback callback, std::source_lo
 
 void EventLoop::call_soon_threadsafe(Callback callback, std::source_location where) {
   detail::check_callable(callback, "call_soon_threadsafe()");
-  if (!mailbox_->post(callback, where)) throw_closed();
+  if (!detail::Letter(*this, std::move(callback), where).send()) throw_closed();
 }
 
 // ---- Signals
@@ -149,7 +159,7 @@ void EventLoop::run_once() {
     run_last();
   } else {
     queue_due_timers();
-    run_ready(ready_.size());
+    run_ready(ready_.end());
   }
   run_hooks();
 }
@@ -158,11 +168,12 @@ void EventLoop::run_once() {
 /// for the next run, like all that the callbacks of a last pass schedule (docs.python.org,
 /// loop.stop).
 void EventLoop::run_last() {
-  const std::size_t woken = ready_.size_since(batch_start_);
-  ready_.move_to_back(ready_.size() - woken);
+  const std::uint64_t woken_end = ready_.end();
+  ready_.move_to_back(batch_start_);
   queue_due_timers();
-  const std::size_t left = ready_.move_to_back(woken);
-  run_ready(ready_.size() - left);
+  const std::uint64_t end = ready_.end();
+  ready_.move_to_back(woken_end);
+  run_ready(end);
 }
 
 void EventLoop::flush_interest() {
@@ -173,9 +184,10 @@ void EventLoop::flush_interest() {
   int fd = -1;
   while (const int error = io_.flush(&fd)) {
     interest_retry_ = detail::deadline_after(time(), interest_retry_delay);
-    call_exception_handler(
-        ExceptionContext("The poller refused a change of interest", make_os_error(error))
-            .with("socket", "fd " + std::to_string(fd)));
+    report("The poller refused a change of interest", make_os_error(error),
+           [fd](ExceptionContext context) {
+             return std::move(context).with("socket", "fd " + std::to_string(fd));
+           });
   }
 }
 
@@ -224,7 +236,7 @@ void EventLoop::drain() {
   if (!ready_.empty() && !stopping_) {
     do {
       --drain_passes_left_;
-      run_ready(ready_.size());
+      run_ready(ready_.end());
     } while (!ready_.empty() && !stopping_ && drain_passes_left_ > 0);
   }
   run_hooks();
@@ -233,39 +245,38 @@ void EventLoop::drain() {
 void EventLoop::queue_due_timers() {
   if (timers_.empty()) return;
   const TimePoint now = time();
+  const detail::NoAllocScope expiry;
   while (detail::Timer* timer = timers_.pop_due(now)) ready_.push(*timer);
 }
 
 /// What came from other threads and from signals.
 void EventLoop::receive() {
-  if (mailbox_->has_mail()) {
-    mailbox_->take(mail_);
-    for (detail::Letter& letter : mail_) call_soon(std::move(letter.callback), letter.where);
-    mail_.clear();
-  }
+  if (mailbox_->has_mail()) mailbox_->take(ready_);
   if (signals_.any_pending()) signals_.queue_pending(ready_);
 }
 
 // BYTE 6/7: what the byte woke runs: the parked read looks whether it can finish now.
 // Next: ReaderState::run_wait (streams/reader_state.cpp)
-void EventLoop::run_ready(std::size_t count) {
+void EventLoop::run_ready(std::uint64_t end) {
   ++stats_.passes;
   // Exactly those that were ready when the pass began: what they schedule runs in the next one.
-  for (; count > 0; --count) {
-    detail::Runnable* runnable = ready_.pop();
-    if (runnable != nullptr) call(*runnable);  // Null: cancelled since.
-  }
+  while (detail::Queueable* runnable = ready_.pop_before(end)) call(*runnable);
 }
 
 void EventLoop::run_timed(detail::Runnable& runnable) {
-  const std::string description = runnable.kind->describe(runnable);  // It may not outlive its run.
+  std::string description = "a callback";
+  try {
+    description = runnable.kind->describe(runnable);  // Now: it may not outlive its run.
+  } catch (const std::bad_alloc&) {
+  }
   const TimePoint start = time();
   runnable.run();
   const Duration took = time() - start;
   if (took < slow_callback_duration) return;
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.3f", std::chrono::duration<double>(took).count());
-  log(LogLevel::warning, "Executing " + description + " took " + seconds + " seconds");
+  log_text(LogLevel::warning, "Executing a callback took too long",
+           [&] { return "Executing " + description + " took " + seconds + " seconds"; });
 }
 
 void EventLoop::run_hooks() {
@@ -305,7 +316,7 @@ std::exception_ptr EventLoop::wind_down() {
       owned->kind->abort(*owned);
     }
     try {
-      run_ready(ready_.size());
+      run_ready(ready_.end());
       run_hooks();
     } catch (const KeyboardInterrupt&) {
       interrupt = std::current_exception();
@@ -335,30 +346,46 @@ bool EventLoop::let_go() {
 
 bool EventLoop::drop_scheduled() {
   const bool found = !ready_.empty() || !timers_.empty();
-  const auto drop = [](detail::Runnable* runnable) {
-    if (runnable != nullptr && runnable->kind->drop != nullptr) runnable->kind->drop(*runnable);
+  const auto drop = [](detail::Queueable* runnable) {
+    if (runnable->kind->drop != nullptr) runnable->kind->drop(*runnable);
   };
-  while (!ready_.empty()) drop(ready_.pop());
+  while (detail::Queueable* runnable = ready_.pop()) drop(runnable);
   while (detail::Timer* timer = timers_.pop_any()) drop(timer);
   return found;
 }
 
 // ---- Errors and debugging
 
+void EventLoop::set_exception_handler(ExceptionHandler handler) {
+  exception_handler_ = std::make_shared<ExceptionHandler>(std::move(handler));
+}
+
 void EventLoop::call_exception_handler(const ExceptionContext& context) noexcept {
+  const detail::MayAllocScope reporting;
   try {
-    if (!exception_handler_) return default_exception_handler(context);
+    const std::shared_ptr<const ExceptionHandler> handler = exception_handler_;
+    if (!*handler) return default_exception_handler(context);
     try {
-      const ExceptionHandler handler = exception_handler_;  // It may replace itself.
-      handler(*this, context);
+      (*handler)(*this, context);
     } catch (...) {
       default_exception_handler(
           ExceptionContext("Unhandled error in exception handler", std::current_exception())
               .with("context", to_string(context)));
     }
+  } catch (const std::bad_alloc&) {  // No details, then.
+    log(LogLevel::error, context.message.empty() ? "out of memory" : context.message);
   } catch (...) {
     log(LogLevel::error, "Exception in default exception handler");
   }
+}
+
+/// Needs no memory. Without a handler of the user's the message is all that can be told.
+void EventLoop::report_briefly(const char* message, const std::exception_ptr& error) noexcept {
+  if (!*exception_handler_) return log(LogLevel::error, message);
+  ExceptionContext context;
+  context.message = "out of memory";  // Short enough for the string itself.
+  context.exception = error;
+  call_exception_handler(context);
 }
 
 void EventLoop::default_exception_handler(const ExceptionContext& context) {
@@ -366,9 +393,10 @@ void EventLoop::default_exception_handler(const ExceptionContext& context) {
 }
 
 void EventLoop::log(LogLevel level, std::string_view text) noexcept {
+  const detail::MayAllocScope logging;
   try {
-    const LogSink sink = log_sink_;  // It may replace itself.
-    sink ? sink(level, text) : log_to_stderr(level, text);
+    const std::shared_ptr<const LogSink> sink = log_sink_;
+    *sink ? (*sink)(level, text) : log_to_stderr(level, text);
   } catch (...) {  // A sink that fails has nowhere to say so.
   }
 }

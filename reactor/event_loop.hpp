@@ -178,14 +178,14 @@ class EventLoop {
   // ---- Errors and debugging
 
   /// Replaces the exception handler; an empty one brings back the default, which logs.
-  void set_exception_handler(ExceptionHandler handler) { exception_handler_ = std::move(handler); }
-  const ExceptionHandler& get_exception_handler() const noexcept { return exception_handler_; }
+  void set_exception_handler(ExceptionHandler handler);
+  const ExceptionHandler& get_exception_handler() const noexcept { return *exception_handler_; }
   /// Hands a failure that no caller could be told to the exception handler. Never throws: a handler
   /// that throws is reported to the default one.
   void call_exception_handler(const ExceptionContext& context) noexcept;
   void default_exception_handler(const ExceptionContext& context);
 
-  void set_log_sink(LogSink sink) { log_sink_ = std::move(sink); }
+  void set_log_sink(LogSink sink) { log_sink_ = std::make_shared<LogSink>(std::move(sink)); }
   void log(LogLevel level, std::string_view text) noexcept;
 
   /// Debug mode checks threads and logs slow callbacks. On from the start if WEIR_DEBUG says so.
@@ -197,7 +197,11 @@ class EventLoop {
   const LoopStats& stats() const noexcept { return stats_; }
 
   // ---- For weir's own layers
-
+  /// Defined in reactor/report.hpp: reports and logs, also where there is no memory for the text.
+  template <class Describe>
+  void report(const char* message, const std::exception_ptr& error, Describe describe) noexcept;
+  template <class Text>
+  void log_text(LogLevel level, const char* otherwise, Text text) noexcept;
   Kernel& kernel() noexcept { return kernel_; }
   Poller& poller() noexcept { return *poller_; }
   detail::ReadyQueue& ready() noexcept { return ready_; }
@@ -206,6 +210,8 @@ class EventLoop {
   const std::shared_ptr<detail::Mailbox>& mailbox() const noexcept { return mailbox_; }
   const detail::Ref<detail::LoopToken>& token() const noexcept { return token_; }
   const detail::IntrusiveList<detail::Owned>& owned() const noexcept { return owned_; }
+  /// call_soon() of a handle that is made already. The queue has the reference then.
+  void schedule(detail::Ref<detail::HandleNode> node) noexcept { ready_.push(*node.detach()); }
   void own(detail::Owned& member) noexcept { owned_.push_back(member); }
   void when_drained(detail::DrainHook& hook) noexcept {
     if (!hook.linked()) hooks_.push_back(hook);
@@ -242,7 +248,7 @@ class EventLoop {
   void drain();
   void queue_due_timers();
   void receive();
-  void run_ready(std::size_t count);
+  void run_ready(std::uint64_t end);
   void run_last();
   void call(detail::Runnable& runnable) { debug_ ? run_timed(runnable) : runnable.run(); }
   void run_timed(detail::Runnable& runnable);
@@ -252,6 +258,7 @@ class EventLoop {
   bool drop_scheduled();
   void watch(int fd, bool for_write, Callback callback, const std::source_location& where);
   bool unwatch(int fd, bool for_write);
+  void report_briefly(const char* message, const std::exception_ptr& error) noexcept;
   void check_thread() const;
   void check_unowned(int fd) const;
   void* find_service(const char* key) const noexcept;
@@ -270,10 +277,10 @@ class EventLoop {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Executor> lookups_;
   std::vector<Service> services_;
-  std::vector<Ready> events_;         // The batch that poll() fills.
-  std::vector<detail::Letter> mail_;  // What receive() takes out of the mailbox.
-  ExceptionHandler exception_handler_;
-  LogSink log_sink_ = log_to_stderr;
+  std::vector<Ready> events_;  // The batch that poll() fills.
+  // Shared: one that replaces itself stays until it returns, and a copy might need memory.
+  std::shared_ptr<const ExceptionHandler> exception_handler_;
+  std::shared_ptr<const LogSink> log_sink_;
   LoopStats stats_;
   TimePoint interest_retry_;       // When what the poller has refused is tried again.
   std::thread::id thread_;         // The one that runs it.

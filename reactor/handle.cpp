@@ -5,7 +5,9 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/no_alloc.hpp>
 #include <weir/reactor/pool.hpp>
+#include <weir/reactor/report.hpp>
 
 namespace weir::detail {
 namespace {
@@ -23,10 +25,11 @@ void call_reporting(HandleNode& node, EventLoop& loop) {
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
-    const std::string text = describe_handle(node);
-    loop.call_exception_handler(
-        ExceptionContext("Exception in callback " + text, std::current_exception())
-            .with("handle", text));
+    loop.report("Exception in callback", std::current_exception(), [&](ExceptionContext context) {
+      const std::string text = describe_handle(node);
+      context.message += " " + text;
+      return std::move(context).with("handle", text);
+    });
   }
 }
 
@@ -81,6 +84,7 @@ void HandleNode::destroy() noexcept {
 }
 
 void HandleNode::cancel() noexcept {
+  const NoAllocScope cancelling;
   cancelled = true;
   if (loop == nullptr) return;
   const Ref<HandleNode> keep(this);
@@ -95,6 +99,7 @@ void HandleNode::cancel() noexcept {
   loop = nullptr;
   // A watching one may be the one that runs; whoever cancelled it lets go of it.
   if (kind == &watching_handle) return;
+  const MayAllocScope users;  // Destructors.
   callback.reset();
   if (scheduled) release();
 }

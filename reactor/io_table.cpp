@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/io_table.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -8,14 +9,19 @@
 namespace weir::detail {
 
 IoTable::Entry& IoTable::entry(int fd) {
-  if (!known(fd)) entries_.resize(index(fd) + 1);
+  if (!known(fd)) {
+    // First, so that no change of interest ever needs memory.
+    const std::size_t size = index(fd) + 1;
+    if (size > changed_.capacity()) changed_.reserve(std::max(size, 2 * changed_.capacity()));
+    entries_.resize(size);
+  }
   return entries_[index(fd)];
 }
 
-void IoTable::note_change(int fd, Entry& entry) {
-  if (entry.changed) return;
-  changed_.push_back(fd);
-  entry.changed = true;
+IoTable::Entry& IoTable::changed_entry(int fd) noexcept {
+  Entry& its = entries_[index(fd)];
+  if (!std::exchange(its.changed, true)) changed_.push_back(fd);
+  return its;
 }
 
 int IoTable::open(int fd, Runnable* reader, Runnable* writer) {
@@ -30,8 +36,8 @@ int IoTable::open(int fd, Runnable* reader, Runnable* writer) {
     if (const int error = poller_.set(fd, generation, interest); error != 0) return error;
   }
   try {
-    entry(
-        fd);  // Only now: a number that the kernel takes is small; a wild one makes no huge table.
+    // Only now: a number that the kernel takes is small; a wild one makes no huge table.
+    entry(fd);
   } catch (const std::bad_alloc&) {
     static_cast<void>(poller_.set(fd, generation, Interest::none));
     return ENOMEM;
@@ -45,17 +51,9 @@ int IoTable::open(int fd, Runnable* reader, Runnable* writer) {
   return 0;
 }
 
-void IoTable::set_reader(int fd, Runnable* reader) {
-  Entry& its = entry(fd);
-  note_change(fd, its);
-  its.reader = reader;
-}
+void IoTable::set_reader(int fd, Runnable* reader) noexcept { changed_entry(fd).reader = reader; }
 
-void IoTable::set_writer(int fd, Runnable* writer) {
-  Entry& its = entry(fd);
-  note_change(fd, its);
-  its.writer = writer;
-}
+void IoTable::set_writer(int fd, Runnable* writer) noexcept { changed_entry(fd).writer = writer; }
 
 void IoTable::forget(int fd) noexcept {
   if (!known(fd)) return;
@@ -95,7 +93,7 @@ int IoTable::flush(int* fd) {
 }
 
 /// Whether that is news.
-bool IoTable::refuse(int fd, Entry& entry) {
+bool IoTable::refuse(int fd, Entry& entry) noexcept {
   if (entry.registered != Interest::none) {
     static_cast<void>(poller_.set(fd, entry.generation, Interest::none));
     entry.registered = Interest::none;
@@ -109,9 +107,9 @@ void IoTable::accept(Entry& entry) noexcept {
   if (std::exchange(entry.refused, false)) --refused_count_;
 }
 
-void IoTable::retry_refused() {
+void IoTable::retry_refused() noexcept {
   for (int fd = 0; fd < size(); ++fd) {
-    if (entries_[index(fd)].refused) note_change(fd, entries_[index(fd)]);
+    if (entries_[index(fd)].refused) changed_entry(fd);
   }
 }
 

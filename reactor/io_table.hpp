@@ -30,8 +30,10 @@ class IoTable {
 
   /// Replaces the runnable that hears of readability (null: nobody). The poller is told by the next
   /// flush().
-  void set_reader(int fd, Runnable* reader);
-  void set_writer(int fd, Runnable* writer);
+  ///
+  /// Errors    None, for a descriptor that open() or set_owner() has seen; no other is allowed.
+  void set_reader(int fd, Runnable* reader) noexcept;
+  void set_writer(int fd, Runnable* writer) noexcept;
   Runnable* reader(int fd) const noexcept {
     return known(fd) ? entries_[index(fd)].reader : nullptr;
   }
@@ -53,7 +55,7 @@ class IoTable {
   /// wants any more would be reported for ever.
   int flush(int* fd);
   /// The next flush() tries again what was refused, and does not name what is refused again.
-  void retry_refused();
+  void retry_refused() noexcept;
   bool any_refused() const noexcept { return refused_count_ != 0; }
 
   /// One more than the largest descriptor it has seen.
@@ -66,6 +68,8 @@ class IoTable {
   }
   bool owned(int fd) const noexcept { return known(fd) && entries_[index(fd)].owner != nullptr; }
   /// Until forget(): users may then not watch the descriptor themselves.
+  ///
+  /// Errors    std::bad_alloc, nothing changed.
   void set_owner(int fd, const Runnable* owner) { entry(fd).owner = owner; }
 
  private:
@@ -81,13 +85,13 @@ class IoTable {
   static std::size_t index(int fd) noexcept { return static_cast<std::size_t>(fd); }
   bool known(int fd) const noexcept { return fd >= 0 && index(fd) < entries_.size(); }
   Entry& entry(int fd);
-  void note_change(int fd, Entry& entry);
-  bool refuse(int fd, Entry& entry);
+  Entry& changed_entry(int fd) noexcept;
+  bool refuse(int fd, Entry& entry) noexcept;
   void accept(Entry& entry) noexcept;
 
   Poller& poller_;
   std::vector<Entry> entries_;  // By descriptor: they are small numbers.
-  std::vector<int> changed_;
+  std::vector<int> changed_;    // Has room for all of entries_.
   std::size_t refused_count_ = 0;
 };
 

@@ -2,10 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace weir::detail {
 
@@ -21,8 +19,8 @@ struct RunnableKind {
   void (*drop)(Runnable&) = nullptr;
 };
 
-/// Something that the loop can run: the base of handles, timers, tasks and parked reads. It is in
-/// the ready queue at most once; `position` says where, 0 for not at all.
+/// Something that the loop can run: when its descriptor is ready; a Queueable also when its turn in
+/// the ready queue has come.
 struct Runnable {
   explicit Runnable(const RunnableKind& its_kind) noexcept : kind(&its_kind) {}
   Runnable(const Runnable&) = delete;
@@ -31,72 +29,78 @@ struct Runnable {
   void run() { kind->run(*this); }
 
   const RunnableKind* kind;
-  std::uint64_t position = 0;
 };
 
-/// What runs next, first in, first out: a ring of pointers. The ring's index is kept in the
-/// runnable, so taking one out again (a cancelled handle) is one store.
-///
-/// Errors    push() may throw std::bad_alloc, with nothing changed; it allocates only when the ring
-///           doubles.
+/// A runnable that can stand in a ready queue: the base of handles, timers, tasks and parked reads.
+/// It is in one queue at most, once; `position` says since when, 0 for not at all.
+struct Queueable : Runnable {
+  explicit Queueable(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}
+
+  std::uint64_t position = 0;
+
+ private:
+  friend class ReadyQueue;
+  Queueable* next_ = nullptr;
+  Queueable* previous_ = nullptr;
+};
+
+/// What runs next, first in, first out. The links are in the items, so that no wake-up, no
+/// cancellation and no connection_lost can fail for want of memory (docs/out_of_memory.md). Owns
+/// nothing: who is destroyed while it is queued takes itself out first.
 class ReadyQueue {
  public:
-  ReadyQueue() : ring_(64) {}
+  ReadyQueue() = default;
+  ReadyQueue(const ReadyQueue&) = delete;
+  ReadyQueue& operator=(const ReadyQueue&) = delete;
 
-  bool empty() const noexcept { return head_ == tail_; }
-  /// Entries between the ends, those taken out included.
-  std::size_t size() const noexcept { return static_cast<std::size_t>(tail_ - head_); }
-  /// Where the next one goes: for size_since().
-  std::uint64_t end() const noexcept { return tail_; }
-  /// How many of the entries were pushed when end() was `position` or later.
-  std::size_t size_since(std::uint64_t position) const noexcept {
-    return static_cast<std::size_t>(tail_ - (position > head_ ? position : head_));
+  bool empty() const noexcept { return first_ == nullptr; }
+  /// The position of the next push: greater than that of everything queued now.
+  std::uint64_t end() const noexcept { return end_; }
+
+  void push(Queueable& item) noexcept {
+    item.position = end_++;
+    item.previous_ = last_;
+    item.next_ = nullptr;
+    (last_ != nullptr ? last_->next_ : first_) = &item;
+    last_ = &item;
   }
 
-  void push(Runnable& runnable) {
-    if (size() == ring_.size()) grow();
-    runnable.position = tail_;
-    ring_[slot(tail_++)] = &runnable;
+  /// The first one, or null on an empty queue.
+  Queueable* pop() noexcept {
+    Queueable* const item = first_;
+    if (item == nullptr) return nullptr;
+    first_ = item->next_;
+    (first_ != nullptr ? first_->previous_ : last_) = nullptr;
+    item->position = 0;
+    return item;
   }
 
-  /// The next one, or null where one was taken out. Not on an empty queue.
-  Runnable* pop() noexcept {
-    Runnable* runnable = ring_[slot(head_++)];
-    if (runnable != nullptr) runnable->position = 0;
-    return runnable;
+  /// The first one if it was queued when end() was less than or equal to `position`; else null.
+  Queueable* pop_before(std::uint64_t position) noexcept {
+    return first_ != nullptr && first_->position < position ? pop() : nullptr;
   }
 
-  /// Puts the first `count` entries behind the others. Returns how many they are without those
-  /// taken out.
-  std::size_t move_to_back(std::size_t count) noexcept {
-    const std::uint64_t before = tail_;
-    for (; count > 0; --count) {
-      // Does not grow: a place has just become free.
-      if (Runnable* runnable = pop()) push(*runnable);
-    }
-    return static_cast<std::size_t>(tail_ - before);
+  /// Puts those that pop_before(position) would give behind the others, as if pushed again.
+  void move_to_back(std::uint64_t position) noexcept {
+    while (Queueable* item = pop_before(position)) push(*item);
   }
 
-  void remove(Runnable& runnable) noexcept {
-    ring_[slot(runnable.position)] = nullptr;
-    runnable.position = 0;
+  /// Takes all of `other`'s, in order, behind its own.
+  void take(ReadyQueue& other) noexcept {
+    while (Queueable* item = other.pop()) push(*item);
+  }
+
+  /// Not one of another queue's.
+  void remove(Queueable& item) noexcept {
+    (item.previous_ != nullptr ? item.previous_->next_ : first_) = item.next_;
+    (item.next_ != nullptr ? item.next_->previous_ : last_) = item.previous_;
+    item.position = 0;
   }
 
  private:
-  std::size_t slot(std::uint64_t position) const noexcept {
-    return static_cast<std::size_t>(position) & (ring_.size() - 1);
-  }
-  void grow() {
-    std::vector<Runnable*> larger(ring_.size() * 2);
-    for (std::uint64_t at = head_; at != tail_; ++at) {
-      larger[static_cast<std::size_t>(at) & (larger.size() - 1)] = ring_[slot(at)];
-    }
-    ring_.swap(larger);
-  }
-
-  std::vector<Runnable*> ring_;  // A power of two.
-  std::uint64_t head_ = 1;       // Counts up for ever; 0 stays free to mean "not queued".
-  std::uint64_t tail_ = 1;
+  Queueable* first_ = nullptr;
+  Queueable* last_ = nullptr;
+  std::uint64_t end_ = 1;  // Counts up for ever; 0 stays free to mean "not queued".
 };
 
 }  // namespace weir::detail

@@ -31,6 +31,9 @@ class Ref {
     if (object_ != nullptr) object_->release();
   }
 
+  /// Leaves the count as it is: whoever takes the pointer release()s it.
+  [[nodiscard]] T* detach() noexcept { return std::exchange(object_, nullptr); }
+
   T* get() const noexcept { return object_; }
   T& operator*() const noexcept { return *object_; }
   T* operator->() const noexcept { return object_; }

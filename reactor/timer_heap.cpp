@@ -9,7 +9,23 @@ constexpr std::size_t arity = 4;
 }  // namespace
 
 void TimerHeap::add(Timer& timer, TimePoint when) {
-  entries_.emplace_back();  // The only line that can throw.
+  make_room();
+  add_held(timer, when);
+}
+
+void TimerHeap::make_room() {
+  const std::size_t needed = entries_.size() + held_places_ + 1;
+  if (needed > entries_.capacity()) [[unlikely]]
+    entries_.reserve(std::max(needed, 2 * entries_.capacity()));
+}
+
+void TimerHeap::hold_place() {
+  make_room();
+  ++held_places_;
+}
+
+void TimerHeap::add_held(Timer& timer, TimePoint when) noexcept {
+  entries_.emplace_back();  // There is room.
   timer.when = when;
   sift_up(entries_.size() - 1, {when, next_order_++, &timer});
 }

@@ -14,10 +14,10 @@ namespace weir::detail {
 
 /// A runnable with a deadline. `heap_index` says where it stands in the heap, not_armed for
 /// nowhere.
-struct Timer : Runnable {
+struct Timer : Queueable {
   static constexpr std::size_t not_armed = static_cast<std::size_t>(-1);
 
-  explicit Timer(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}
+  explicit Timer(const RunnableKind& its_kind) noexcept : Queueable(its_kind) {}
 
   bool armed() const noexcept { return heap_index != not_armed; }
 
@@ -28,7 +28,7 @@ struct Timer : Runnable {
 /// Deadlines in order, first in, first out among equal ones. A heap with four children a node: half
 /// as deep as a binary one, and a node's children share a cache line or two.
 ///
-/// Errors    add() may throw std::bad_alloc, with nothing changed.
+/// Errors    add(), hold_place() and make_room() may throw std::bad_alloc, with nothing changed.
 /// Cost      add, remove, pop: O(log n). A cancelled timer leaves at once; none lingers until its
 ///           deadline.
 class TimerHeap {
@@ -41,6 +41,14 @@ class TimerHeap {
   }
 
   void add(Timer& timer, TimePoint when);
+  /// The next add() does not throw.
+  void make_room();
+
+  /// Keeps one more place free for a timer that must never be refused: that one uses add_held().
+  void hold_place();
+  void release_place() noexcept { --held_places_; }
+  void add_held(Timer& timer, TimePoint when) noexcept;
+
   void remove(Timer& timer) noexcept;
   /// Takes out the first timer that is due at `now`, or null.
   Timer* pop_due(TimePoint now) noexcept;
@@ -64,6 +72,7 @@ class TimerHeap {
   void sift_down(std::size_t index, const Entry& entry) noexcept;
 
   std::vector<Entry> entries_;
+  std::size_t held_places_ = 0;  // Their timers may be armed or not: there is room for both.
   std::uint64_t next_order_ = 0;
 };
 

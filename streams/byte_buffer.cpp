@@ -61,6 +61,15 @@ void ByteBuffer::settle() {
   begin_ = own_;
 }
 
+void ByteBuffer::trim() noexcept {
+  if (!wasteful()) return;
+  if (size_ == 0) return free_own();
+  try {
+    move_to_new_block({}, {});
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 void ByteBuffer::prepend(std::string_view earlier) {
   if (earlier.empty()) return;
   move_to_new_block(earlier, {});

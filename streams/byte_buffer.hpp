@@ -11,8 +11,7 @@ namespace weir::detail {
 /// Received, unread bytes: append at the back, consume at the front. They lie either in a block
 /// that somebody lends (the loop's receive buffer) or in a buffer of its own, always in one run.
 ///
-/// Errors    append(), settle(), prepend() and trim() may throw std::bad_alloc, with nothing
-///           changed.
+/// Errors    append(), settle() and prepend() may throw std::bad_alloc, with nothing changed.
 /// Lifetime  What was consumed stays readable until the next append(), prepend(), settle() or
 ///           trim(): views rest on it.
 /// Cost      borrow() copies nothing; otherwise amortised one copy a byte. Up to 4 KiB come from
@@ -56,9 +55,13 @@ class ByteBuffer {
     return own_ != nullptr && !borrowed_ &&
            (size_ == 0 || (capacity_ > small_capacity && size_ <= capacity_ / 8));
   }
-  /// Gives that back.
-  void trim() {
-    if (wasteful()) size_ == 0 ? free_own() : move_to_new_block({}, {});
+  /// Gives that back, unless there is no memory for a smaller block.
+  void trim() noexcept;
+  /// Unread bytes are lost, and a lent block is left alone from now on.
+  void drop() noexcept {
+    consume(size_);
+    begin_ = own_;
+    borrowed_ = false;
   }
 
  private:

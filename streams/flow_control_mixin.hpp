@@ -7,7 +7,7 @@
 
 #include <weir/net/protocol.hpp>
 #include <weir/reactor/event_loop.hpp>
-#include <weir/streams/wait_list.hpp>
+#include <weir/reactor/task/wait_list.hpp>
 
 namespace weir {
 

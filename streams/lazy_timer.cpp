@@ -2,6 +2,7 @@
 #include <weir/streams/lazy_timer.hpp>
 
 #include <chrono>
+#include <string>
 
 #include <weir/reactor/error.hpp>
 
@@ -17,24 +18,15 @@ const RunnableKind LazyTimer::timer_kind = {
     [](const Runnable&) { return std::string("<deadline of a stream>"); },
 };
 
-LazyTimer::~LazyTimer() {
-  if (!has_loop()) return;
-  if (armed()) loop_token_->loop->timers().remove(*this);
-  if (position != 0) loop_token_->loop->ready().remove(*this);
-}
-
-void LazyTimer::due_by(TimePoint its_when) {
+void LazyTimer::due_by(TimePoint its_when) noexcept {
   // In the ready queue it is about to look anyway.
   if (!has_loop() || position != 0 || (armed() && when <= its_when)) return;
-  TimerHeap& timers = loop_token_->loop->timers();
-  if (armed()) timers.remove(*this);
-  timers.add(*this, its_when);
+  arm(its_when);
 }
 
-std::exception_ptr make_timeout_error(const std::string& what, Duration after) {
+std::exception_ptr make_timeout_error(const char* what, Duration after, const char* form) noexcept {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(after).count();
-  return std::make_exception_ptr(
-      TimeoutError(what + " timed out after " + std::to_string(ms) + " ms"));
+  return exception_of(
+      [&] { return TimeoutError(std::string(what) + form + std::to_string(ms) + " ms"); });
 }
-
 }  // namespace weir::detail

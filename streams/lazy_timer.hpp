@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <exception>
 #include <optional>
-#include <string>
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/event_loop.hpp>
-#include <weir/reactor/ref.hpp>
+#include <weir/reactor/held_timer.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
 namespace weir::detail {
@@ -16,33 +16,30 @@ namespace weir::detail {
 /// it goes off, it asks where the deadline is now. So a stream that is read a thousand times a
 /// second arms it once a time-out.
 ///
-/// Errors    due_by() may throw std::bad_alloc, with nothing changed.
+/// Errors    std::bad_alloc, when it is made; due_by() needs no memory.
 /// Lifetime  `owner` holds it. Inert once the loop is closed.
-class LazyTimer final : public Timer {
+class LazyTimer final : public HeldTimer {
  public:
   /// Does what is due at `now`; returns the next deadline, or nothing for as long as there is none.
   using Look = std::optional<TimePoint> (*)(void* owner, TimePoint now);
 
-  LazyTimer(EventLoop& loop, void* owner, Look look) noexcept
-      : Timer(timer_kind), loop_token_(loop.token()), owner_(owner), look_(look) {}
+  LazyTimer(EventLoop& loop, void* owner, Look look)
+      : HeldTimer(loop, timer_kind), owner_(owner), look_(look) {}
   LazyTimer(const LazyTimer&) = delete;
   LazyTimer& operator=(const LazyTimer&) = delete;
-  ~LazyTimer();
+  ~LazyTimer() = default;
 
   /// It will look at `when`, or earlier.
-  void due_by(TimePoint when);
-  TimePoint now() const { return loop_token_->loop->time(); }
-  bool has_loop() const noexcept { return loop_token_->loop != nullptr; }
+  void due_by(TimePoint when) noexcept;
 
  private:
   static const RunnableKind timer_kind;
-
-  Ref<LoopToken> loop_token_;
   void* owner_;
   Look look_;
 };
 
-/// "readline() timed out after 5000 ms", as a TimeoutError.
-std::exception_ptr make_timeout_error(const std::string& what, Duration after);
-
+/// "drain() timed out after 5000 ms", as a TimeoutError, for "drain", or another `form` of words;
+/// std::bad_alloc where there is no memory for the text.
+std::exception_ptr make_timeout_error(const char* what, Duration after,
+                                      const char* form = "() timed out after ") noexcept;
 }  // namespace weir::detail

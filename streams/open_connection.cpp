@@ -2,6 +2,7 @@
 #include <weir/streams/open_connection.hpp>
 
 #include <memory>
+#include <new>
 
 #include <weir/streams/stream_reader_protocol.hpp>
 
@@ -30,7 +31,12 @@ std::function<std::shared_ptr<StreamReaderProtocol>()> protocol_with(std::ptrdif
 Coro<Streams> streams_over(Coro<Connection<StreamReaderProtocol>> connecting) {
   const Connection<StreamReaderProtocol> made = co_await std::move(connecting);
   const StreamReader& reader = made.protocol->reader();
-  co_return Streams(reader, StreamWriter(made.transport, made.protocol, reader));
+  try {
+    co_return Streams(reader, StreamWriter(made.transport, made.protocol, reader));
+  } catch (const std::bad_alloc&) {  // Nobody has a handle that could close it.
+    made.transport->abort();
+    throw;
+  }
 }
 
 }  // namespace detail

@@ -59,7 +59,8 @@ std::optional<TimePoint> ReaderState::expire(TimePoint now) {
       earlier(idle_at);
     } else {
       const Duration idle = *std::exchange(its.idle, std::nullopt);
-      if (!exception_) set_exception(make_timeout_error("the idle stream", idle));
+      if (!exception_)
+        set_exception(make_timeout_error("the idle stream", idle, " timed out after "));
     }
   }
   if (its.read && waiter_ != nullptr) {
@@ -67,11 +68,10 @@ std::optional<TimePoint> ReaderState::expire(TimePoint now) {
     if (read_at > now) {
       earlier(read_at);
     } else {
-      waiter_->error = make_timeout_error(std::string(waiter_->function) + "()", *its.read);
+      waiter_->error = make_timeout_error(waiter_->function, *its.read);
       wake();
     }
   }
   return next;
 }
-
 }  // namespace weir::detail

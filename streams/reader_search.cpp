@@ -75,10 +75,12 @@ Verdict ReaderState::look_for(std::span<const std::string_view> separators, std:
 
 /// Another separator, or set, starts anew at the record that begins now.
 void ReaderState::start_account(std::string_view key, bool is_set, std::size_t count) {
-  memo_.key = key;
+  std::string its_key(key);
+  const Scan start{buffer_.position(), Scan::none};
+  if (is_set) memo_.of_set.assign(count, start);
+  memo_.key = std::move(its_key);  // From here on it is theirs; nothing can throw any more.
   memo_.is_set = is_set;
-  memo_.single = {buffer_.position(), Scan::none};
-  if (is_set) memo_.of_set.assign(count, memo_.single);
+  memo_.single = start;
 }
 
 /// The match that ends first; of two that end together the one of the shorter separator. Each of

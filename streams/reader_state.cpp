@@ -40,7 +40,7 @@ const Parked::Kind ReaderState::wait_parked = {
 };
 
 ReadWait::ReadWait(ReaderState& its_reader) noexcept
-    : Parked(ReaderState::wait_parked), Runnable(ReaderState::wait_runnable), reader(its_reader) {}
+    : Parked(ReaderState::wait_parked), Queueable(ReaderState::wait_runnable), reader(its_reader) {}
 
 std::size_t check_limit(std::ptrdiff_t limit) {
   if (limit <= 0) throw ValueError("Limit cannot be <= 0");
@@ -96,7 +96,7 @@ void ReaderState::pause_if_full() {
 
 /// What wakes the read first decides: bytes that come after an exception, or the other way round,
 /// change nothing. Until it runs the reader has no waiter, as in asyncio: others may read, or wait.
-void ReaderState::wake(bool failed) {
+void ReaderState::wake(bool failed) noexcept {
   if (waiter_ == nullptr) return;
   loop_->ready().push(*waiter_);
   waiter_->failed = failed;
@@ -121,11 +121,25 @@ void ReaderState::set_transport(Transport& transport) {
 
 /// The event is over: the lent block goes back, and with it the views; an idle reader holds no
 /// memory.
-void ReaderState::keep_or_trim() {
-  buffer_.settle();
+void ReaderState::keep_or_trim() noexcept {
+  try {
+    buffer_.settle();
+  } catch (const std::bad_alloc&) {
+    return fail_without_memory();
+  }
   buffer_.trim();
 }
 
+/// Received bytes are lost, for want of memory to keep them. What comes after them must not be
+/// taken for what comes next: reads fail from now on, and the connection ends.
+void ReaderState::fail_without_memory() noexcept {
+  buffer_.drop();
+  collected_.clear();
+  collector_ = nullptr;
+  if (!exception_) exception_ = std::make_exception_ptr(std::bad_alloc());
+  wake(true);
+  if (transport_ != nullptr) transport_->abort();
+}
 /// Views stay valid until the event is drained, so memory goes back then, not now. A reader that
 /// has outlived its loop keeps it.
 void ReaderState::trim_when_drained() noexcept {
@@ -224,11 +238,15 @@ std::optional<std::string> ReaderState::take_collected(const void* read) {
   return std::exchange(collected_, std::string());
 }
 
-void ReaderState::give_back_collected(const void* read) {
+void ReaderState::give_back_collected(const void* read) noexcept {
   if (collector_ != read) return;
   collector_ = nullptr;
   if (collected_.empty()) return;
-  buffer_.prepend(collected_);
+  try {
+    buffer_.prepend(collected_);
+  } catch (const std::bad_alloc&) {
+    return fail_without_memory();
+  }
   collected_ = std::string();
   memo_.key.clear();  // The bytes that came back were never searched.
   wake();             // Another read may wait by now, for just these bytes.
@@ -312,7 +330,7 @@ void ReaderState::finish_wait() {
   const bool cancelled = node.cancelled;
   const std::exception_ptr error = std::exchange(node.error, nullptr);
   drop_wait(node);
-  if (cancelled) throw CancelledError(current_task->cancel_text());
+  if (cancelled) throw_cancelled(current_task->cancel_text());
   if (error) std::rethrow_exception(error);
 }
 

@@ -49,7 +49,7 @@ enum class Look : std::uint8_t { first, again };
 /// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a
 /// wait that was cancelled or woken has not been unwound does a second one, from the pool, stand
 /// in.
-struct ReadWait final : Parked, Runnable {
+struct ReadWait final : Parked, Queueable {
   explicit ReadWait(ReaderState& its_reader) noexcept;
   ReaderState& reader;
   const char* function = nullptr;  // For the error text: "read".
@@ -117,7 +117,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// What this read(-1) has collected, as its answer; nothing if another one is collecting.
   std::optional<std::string> take_collected(const void* read);
   /// It does not finish: what it has collected goes back into the buffer.
-  void give_back_collected(const void* read);
+  void give_back_collected(const void* read) noexcept;
   [[noreturn]] void throw_stored() const { std::rethrow_exception(exception_); }
   /// Puts `bytes` before what is buffered.
   void unread(std::string_view bytes);
@@ -217,11 +217,12 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   bool ended() const noexcept { return eof_ && !(buffer_first_ && exception_); }
 
   void received();
-  void wake(bool failed = false);
+  void wake(bool failed = false) noexcept;
   void pause_if_full();
   void resume_if_low();
   void force_resume();
-  void keep_or_trim();
+  void keep_or_trim() noexcept;
+  void fail_without_memory() noexcept;
   void trim_when_drained() noexcept;
   Verdict look_for(std::span<const std::string_view> separators, std::size_t limit);
   void start_account(std::string_view key, bool is_set, std::size_t count);

@@ -2,14 +2,16 @@
 #include <weir/streams/stream_reader_protocol.hpp>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/report.hpp>
 
 namespace weir {
 namespace {
 
 void report_client_failure(EventLoop& loop, const Transport& transport,
                            const std::exception_ptr& error) {
-  loop.call_exception_handler(ExceptionContext("Unhandled exception in client_connected_cb", error)
-                                  .with("transport", transport.repr()));
+  loop.report("Unhandled exception in client_connected_cb", error, [&](ExceptionContext context) {
+    return std::move(context).with("transport", transport.repr());
+  });
 }
 
 }  // namespace
@@ -27,8 +29,8 @@ void StreamReaderProtocol::connection_made(const std::shared_ptr<Transport>& tra
 
 void StreamReaderProtocol::start_client(const std::shared_ptr<Transport>& transport) {
   EventLoop& loop = reader_.state().loop();
-  StreamWriter writer(transport, shared_from_this(), reader_, &loop);
   try {
+    StreamWriter writer(transport, shared_from_this(), reader_, &loop);
     std::optional<Coro<>> client = client_connected_(reader_, std::move(writer));
     if (client) loop.create_task(run_client(std::move(*client), client_connected_, transport));
   } catch (const KeyboardInterrupt&) {  // The program's, not the client's: it ends the loop.

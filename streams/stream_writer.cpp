@@ -11,24 +11,32 @@ namespace detail {
 WriterState::WriterState(std::shared_ptr<Transport> its_transport,
                          std::shared_ptr<FlowControlMixin> its_protocol,
                          Ref<ReaderState> its_reader, EventLoop& loop)
-    : transport(std::move(its_transport)),
+    : Queueable(close_kind),
+      transport(std::move(its_transport)),
       protocol(std::move(its_protocol)),
       reader(std::move(its_reader)),
       loop_token(loop.token()) {}
 
+const RunnableKind WriterState::close_kind = {
+    [](Runnable& runnable) {
+      const std::unique_ptr<WriterState> self(static_cast<WriterState*>(&runnable));
+      self->transport->close();
+    },
+    [](const Runnable& runnable) {
+      return "<close of abandoned " + static_cast<const WriterState&>(runnable).transport->repr() +
+             ">";
+    },
+    [](Runnable& runnable) { delete static_cast<WriterState*>(&runnable); },
+};
+
 void WriterState::destroy() noexcept {
   EventLoop* loop = loop_token->loop;
-  if (loop != nullptr && !loop->is_closed() && !transport->is_closing()) {
-    // Posted: the handle may go in the middle of a callback of this very transport.
-    try {
-      loop->call_soon([abandoned = transport] { abandoned->close(); });
-    } catch (const std::bad_alloc&) {
-      transport->abort();
-    }
+  if (loop == nullptr || loop->is_closed() || transport->is_closing()) {
+    delete this;
+  } else {  // Posted: the handle may go in the middle of a callback of this very transport.
+    loop->ready().push(*this);
   }
-  delete this;
 }
-
 // ---- Deadlines
 
 WriterState::Deadline::Deadline(WriterState& writer, EventLoop& loop)
@@ -50,7 +58,7 @@ std::optional<TimePoint> WriterState::expire(TimePoint now) {
     auto& wait = const_cast<DrainWait&>(static_cast<const DrainWait&>(member));
     if (&wait.writer != this || wait.due == TimePoint::max()) return;
     if (wait.due <= now) {
-      wait.wake(make_timeout_error("drain()", wait.allowed));
+      wait.wake(make_timeout_error("drain", wait.allowed));
     } else {
       next = next ? std::min(*next, wait.due) : wait.due;
     }
@@ -127,7 +135,6 @@ void StreamWriter::write(std::string_view data) const {
 }
 
 Coro<bool> StreamWriter::close_within(Delay delay) const {
-  close();
   const auto cut = std::make_shared<bool>(false);
   TimerHandle timer;
   if (EventLoop* loop = state_->loop_token->loop; loop != nullptr && !loop->is_closed()) {
@@ -136,7 +143,14 @@ Coro<bool> StreamWriter::close_within(Delay delay) const {
       its->abort();
     });
   }
-  return wait_for_end(wait_closed_error().owning(), timer, cut);
+  try {
+    Coro<bool> end = wait_for_end(wait_closed_error().owning(), timer, cut);
+    close();  // Last: without memory to wait, nothing has happened.
+    return end;
+  } catch (...) {
+    timer.cancel();
+    throw;
+  }
 }
 
 std::string StreamWriter::repr() const {

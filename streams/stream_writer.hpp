@@ -17,10 +17,10 @@
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/promise.hpp>
+#include <weir/reactor/task/wait_list.hpp>
 #include <weir/streams/flow_control_mixin.hpp>
 #include <weir/streams/lazy_timer.hpp>
 #include <weir/streams/stream_reader.hpp>
-#include <weir/streams/wait_list.hpp>
 
 namespace weir {
 
@@ -28,7 +28,7 @@ namespace detail {
 
 /// What StreamWriter handles share. The last one gone closes the transport: nobody is left who
 /// could.
-class WriterState final : public Counted<WriterState> {
+class WriterState final : public Counted<WriterState>, public Queueable {
  public:
   WriterState(std::shared_ptr<Transport> its_transport,
               std::shared_ptr<FlowControlMixin> its_protocol, Ref<ReaderState> its_reader,
@@ -53,9 +53,9 @@ class WriterState final : public Counted<WriterState> {
   std::unique_ptr<Deadline> deadline;  // Only of writers that were given a time-out.
 
  private:
+  static const RunnableKind close_kind;
   std::optional<TimePoint> expire(TimePoint now);
 };
-
 /// A task in drain(): first one pass if the transport is closing, then as long as writing is
 /// paused.
 struct DrainWait final : ListWait {

@@ -39,7 +39,7 @@ class AnyTask {
   std::uint32_t cancelling() const noexcept { return task().cancelling(); }
   std::uint32_t uncancel() const noexcept { return task().uncancel(); }
 
-  const std::string& get_name() const { return task().name(); }
+  std::string get_name() const { return task().name(); }
   void set_name(std::string name) const { task().set_name(std::move(name)); }
   EventLoop& get_loop() const { return future_->loop(); }
   std::string repr() const { return future_->describe(); }

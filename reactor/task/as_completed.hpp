@@ -33,6 +33,7 @@ class AsCompleted {
  public:
   AsCompleted(std::vector<F> futures, std::optional<Duration> timeout) : state_(new State) {
     std::vector<F>& kept = state_->futures = std::move(futures);
+    state_->completions.reserve(kept.size());
     for (std::size_t i = 0; i < kept.size(); ++i) state_->completions.add(kept[i].state(), i);
     if (timeout && !kept.empty()) state_->completions.set_timeout(kept[0].get_loop(), *timeout);
   }

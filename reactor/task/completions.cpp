@@ -9,6 +9,8 @@
 
 namespace weir::detail {
 
+void Completions::reserve(std::size_t count) { ended_.reserve(count); }
+
 void Completions::add(FutureBase& future, std::size_t index) {
   entries_.emplace_back(future, this, index).listener.listen();
 }
@@ -27,8 +29,8 @@ void Completions::hear(std::size_t index) {
 /// The time is up: what has ended by now is still handed out, and everybody else gets the error.
 void Completions::give_up() {
   timed_out_ = true;
-  for (const Future<>& getter : std::exchange(getters_, {})) {
-    if (!getter.done()) getter.set_result();
+  for (; !getters_.empty(); getters_.pop_front()) {
+    if (!getters_.front().done()) getters_.front().set_result();
   }
 }
 
@@ -42,19 +44,15 @@ void Completions::wake_one() {
 }
 
 std::optional<std::size_t> Completions::take() {
-  if (ended_.empty()) {
-    if (timed_out_) throw TimeoutError();
-    return std::nullopt;
-  }
-  const std::size_t index = ended_.front();
-  ended_.pop_front();
-  return index;
+  if (taken_ < ended_.size()) return ended_[taken_++];
+  if (timed_out_) throw TimeoutError();
+  return std::nullopt;
 }
 
 void Completions::stop_waiting(const Future<>& getter) {
   const auto found = std::ranges::find(getters_, getter);
   if (found != getters_.end()) getters_.erase(found);
-  if (!ended_.empty() && !getter.cancelled()) wake_one();
+  if (taken_ < ended_.size() && !getter.cancelled()) wake_one();
 }
 
 Coro<std::size_t> next_completion(Completions* completions) {

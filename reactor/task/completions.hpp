@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/handle.hpp>
@@ -23,6 +24,8 @@ class Completions {
   Completions& operator=(const Completions&) = delete;
   ~Completions() { timer_.cancel(); }
 
+  /// Before add(): how many there will be.
+  void reserve(std::size_t count);
   void add(FutureBase& future, std::size_t index);
   void set_timeout(EventLoop& loop, Duration timeout);
   /// One more is asked for; false if as many have been asked for as there are.
@@ -52,8 +55,9 @@ class Completions {
   void give_up();
   void wake_one();
 
-  std::deque<Entry> entries_;  // A deque: they stay where they are.
-  std::deque<std::size_t> ended_;
+  std::deque<Entry> entries_;       // A deque: they stay where they are.
+  std::vector<std::size_t> ended_;  // Has room for all of them.
+  std::size_t taken_ = 0;           // Of ended_.
   std::deque<Future<>> getters_;
   TimerHandle timer_;
   std::size_t claimed_ = 0;

@@ -35,6 +35,15 @@ concept RangeOfAwaitables = std::ranges::input_range<R> && Awaitable<std::ranges
 template <class A>
 using EnsuredFuture = decltype(ensure_future(std::declval<A>()));
 
+/// A call that was to start several tasks has failed: those that it has started have not begun yet,
+/// and never will. Futures that it was given are left alone.
+template <class A, class Futures>
+void cancel_started(const Futures& futures) {
+  if constexpr (!is_future<A>) {
+    for (const auto& future : futures) future.cancel();
+  }
+}
+
 /// ensure_future() of each, in order. What a container that is given up holds is moved from.
 template <RangeOfAwaitables R>
 auto ensure_futures(R&& awaitables) {
@@ -42,15 +51,21 @@ auto ensure_futures(R&& awaitables) {
   constexpr bool gives_up =
       !std::is_lvalue_reference_v<R> && !std::ranges::view<std::remove_cvref_t<R>>;
   std::vector<EnsuredFuture<A>> futures;
-  for (auto&& awaitable : awaitables) {
-    if constexpr (gives_up) {
-      futures.push_back(ensure_future(A(std::move(awaitable))));
-    } else {
-      futures.push_back(ensure_future(A(awaitable)));
+  try {
+    for (auto&& awaitable : awaitables) {
+      // First, so that no task is started that has no place.
+      if (futures.size() == futures.capacity()) futures.reserve(2 * futures.size() + 4);
+      if constexpr (gives_up) {
+        futures.push_back(ensure_future(A(std::move(awaitable))));
+      } else {
+        futures.push_back(ensure_future(A(awaitable)));
+      }
     }
+  } catch (...) {
+    cancel_started<A>(futures);
+    throw;
   }
   return futures;
 }
-
 }  // namespace detail
 }  // namespace weir

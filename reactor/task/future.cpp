@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/task/future.hpp>
 
+#include <weir/reactor/report.hpp>
+
 namespace weir::detail {
 namespace {
 
@@ -26,10 +28,12 @@ void run_callback(Runnable& runnable) {
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
-    const std::string text = node.future->describe();
-    node.future->loop().call_exception_handler(
-        ExceptionContext("Exception in callback of " + text, std::current_exception())
-            .with("future", text));
+    node.future->loop().report("Exception in callback of a future", std::current_exception(),
+                               [&](ExceptionContext context) {
+                                 const std::string text = node.future->describe();
+                                 context.message = "Exception in callback of " + text;
+                                 return std::move(context).with("future", text);
+                               });
   }
 }
 
@@ -116,7 +120,7 @@ void FutureWait::park(PromiseBase& promise) {
 
 void FutureWait::check() const {
   if (cancelled && future->status != FutureBase::Status::cancelled) {
-    throw CancelledError(task->cancel_text());
+    throw_cancelled(task->cancel_text());
   }
 }
 

@@ -120,7 +120,7 @@ class UntilDone {
     wait_.park(waiter.promise());
   }
   void await_resume() const {
-    if (wait_.cancelled) throw CancelledError(wait_.task->cancel_text());
+    if (wait_.cancelled) throw_cancelled(wait_.task->cancel_text());
   }
 
  private:

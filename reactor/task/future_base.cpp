@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/task/future_base.hpp>
 
+#include <new>
 #include <utility>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/report.hpp>
 
 namespace weir::detail {
 
@@ -16,13 +19,16 @@ void FutureBase::destroy() noexcept {
 }
 
 void FutureBase::report_unseen() {
-  const ExceptionContext context =
-      ExceptionContext(std::string(kind->name) + " exception was never retrieved", error)
-          .with("future", describe());
-  if (token->loop != nullptr) {
-    token->loop->call_exception_handler(context);
-  } else {
-    log_to_stderr(LogLevel::error, to_string(context));
+  const auto tell = [this](ExceptionContext context) {
+    context.message = kind->name + (" " + context.message);
+    return std::move(context).with("future", describe());
+  };
+  const char* const message = "exception was never retrieved";
+  if (token->loop != nullptr) return token->loop->report(message, error, tell);
+  try {
+    log_to_stderr(LogLevel::error, to_string(tell(ExceptionContext(message, error))));
+  } catch (const std::bad_alloc&) {
+    log_to_stderr(LogLevel::error, message);
   }
 }
 
@@ -39,8 +45,8 @@ void FutureBase::settle(Status final_status) {
   while (FutureWaiter* waiter = waiters.pop_front()) queue(*waiter);
 }
 
-void FutureBase::queue(FutureWaiter& waiter) {
-  loop().ready().push(waiter);
+void FutureBase::queue(FutureWaiter& waiter) noexcept {
+  token->loop->ready().push(waiter);
   waiter.future = Ref<FutureBase>(this);
 }
 
@@ -53,21 +59,21 @@ void FutureBase::settle_exception(std::exception_ptr its_error) {
 bool FutureBase::settle_cancelled(const std::string& message) {
   exception_unseen = false;  // cancel() on a failed future silences it, as in asyncio.
   if (done()) return false;
-  cancel_message = message;
+  if (&cancel_message != &message) cancel_message = copy_if_possible(message);
   settle(Status::cancelled);
   return true;
 }
 
 void FutureBase::check_result() {
   if (status == Status::pending) throw InvalidStateError("Result is not set.");
-  if (status == Status::cancelled) throw CancelledError(cancel_message);
+  if (status == Status::cancelled) throw_cancelled(cancel_message);
   exception_unseen = false;
   if (error) std::rethrow_exception(error);
 }
 
 std::exception_ptr FutureBase::fetch_exception() {
   if (status == Status::pending) throw InvalidStateError("Exception is not set.");
-  if (status == Status::cancelled) throw CancelledError(cancel_message);
+  if (status == Status::cancelled) throw_cancelled(cancel_message);
   exception_unseen = false;
   return error;
 }
@@ -96,6 +102,7 @@ std::string FutureBase::describe() const {
 }
 
 bool cancel_plain_future(FutureBase& future, const std::string& message) {
+  const NoAllocScope cancelling;
   return future.settle_cancelled(message);
 }
 

@@ -18,8 +18,8 @@ class TaskBase;
 
 /// One who hears when a future is done: a done callback, or a task that awaits it. In the future's
 /// list until then; afterwards, in the order they came, in the ready queue.
-struct FutureWaiter : ListLink, Runnable {
-  explicit FutureWaiter(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}
+struct FutureWaiter : ListLink, Queueable {
+  explicit FutureWaiter(const RunnableKind& its_kind) noexcept : Queueable(its_kind) {}
 
   /// Keeps the future while the waiter is in the ready queue. In its list, a task's wait keeps it
   /// too; a callback does not, for it is the future that keeps the callback.
@@ -96,7 +96,7 @@ struct FutureBase : Counted<FutureBase> {
 
  private:
   void report_unseen();
-  void queue(FutureWaiter& waiter);
+  void queue(FutureWaiter& waiter) noexcept;
 };
 
 /// The cancel of a plain future.

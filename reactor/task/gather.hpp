@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <optional>
+#include <ranges>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -35,7 +37,7 @@ class Gathering {
   /// throw.
   using Collect = void (*)(Gathering&);
 
-  Gathering(FutureBase& outer, bool keeps_exceptions, Collect collect) noexcept
+  Gathering(FutureBase& outer, bool keeps_exceptions, Collect collect)
       : outer_(outer), collect_(collect), keeps_exceptions_(keeps_exceptions) {}
   Gathering(const Gathering&) = delete;
   Gathering& operator=(const Gathering&) = delete;
@@ -165,26 +167,63 @@ class GatherState final : public FutureState<typename Collector<keeps_exceptions
   Futures futures_;
 };
 
+/// A future of gather's arguments; a task that it has started never begins unless it is kept.
+template <class A>
+class GatherArgument {
+ public:
+  explicit GatherArgument(A awaitable) : future_(ensure_future(std::move(awaitable))) {}
+  GatherArgument(const GatherArgument&) = delete;
+  GatherArgument& operator=(const GatherArgument&) = delete;
+  ~GatherArgument() {
+    if constexpr (!is_future<A>) {
+      if (!kept_) future_.cancel();
+    }
+  }
+  const Future<AwaitResult<A>>& future() const noexcept { return future_; }
+  void keep() noexcept { kept_ = true; }
+
+ private:
+  Future<AwaitResult<A>> future_;
+  bool kept_ = false;
+};
+
 template <bool keeps_exceptions, class... As>
-auto gather_each(As... awaitables) {
+auto gather_started(GatherArgument<As>&&... arguments) {
   using Futures = std::tuple<Future<AwaitResult<As>>...>;
-  // Braces: the tasks start in the order of the arguments.
-  Futures futures{ensure_future(std::move(awaitables))...};
+  Futures futures{arguments.future()...};
   if constexpr (sizeof...(As) == 0) {
     return GatherState<keeps_exceptions, Futures>::start(get_running_loop(), futures);
   } else {
     EventLoop& loop = std::get<0>(futures).get_loop();
-    return GatherState<keeps_exceptions, Futures>::start(loop, std::move(futures));
+    auto outer = GatherState<keeps_exceptions, Futures>::start(loop, std::move(futures));
+    (arguments.keep(), ...);
+    return outer;
   }
+}
+
+template <bool keeps_exceptions, class... As>
+auto gather_each(As... awaitables) {
+  // A fold: the tasks start in the order of the arguments.
+  std::tuple<std::optional<GatherArgument<As>>...> arguments;
+  return std::apply(
+      [&](auto&... argument) {
+        (argument.emplace(std::move(awaitables)), ...);
+        return gather_started<keeps_exceptions, As...>(*std::move(argument)...);
+      },
+      arguments);
 }
 
 template <bool keeps_exceptions, class R>
 auto gather_range(R&& awaitables) {
   auto futures = ensure_futures(std::forward<R>(awaitables));
   EventLoop& loop = futures.empty() ? get_running_loop() : futures.front().get_loop();
-  return GatherState<keeps_exceptions, decltype(futures)>::start(loop, std::move(futures));
+  try {
+    return GatherState<keeps_exceptions, decltype(futures)>::start(loop, futures);
+  } catch (...) {
+    cancel_started<std::ranges::range_value_t<R>>(futures);
+    throw;
+  }
 }
-
 }  // namespace detail
 
 /// Runs awaitables side by side; a Future of all their results, in the order of the arguments.

@@ -15,6 +15,13 @@ bool ConcurrentBase::cancelled() const {
   return status_ == Status::cancelled;
 }
 
+void ConcurrentBase::prepare_cancel(const std::shared_ptr<ConcurrentBase>& self, EventLoop& loop) {
+  self->cancellation_.emplace(loop, [weak = std::weak_ptr<ConcurrentBase>(self)] {
+    const std::shared_ptr<ConcurrentBase> its = weak.lock();
+    if (its && its->task_ != nullptr) its->task_->cancel({});
+  });
+}
+
 bool ConcurrentBase::cancel(const std::shared_ptr<ConcurrentBase>& self) {
   {
     const std::lock_guard lock(self->mutex_);
@@ -22,10 +29,7 @@ bool ConcurrentBase::cancel(const std::shared_ptr<ConcurrentBase>& self) {
     self->status_ = Status::cancelled;
   }
   self->changed_.notify_all();
-  Callback letter([self] {
-    if (self->task_ != nullptr) self->task_->cancel({});
-  });
-  static_cast<void>(self->mailbox_->post(letter));  // Refused: the loop is closed, the task gone.
+  static_cast<void>(self->cancellation_->send());  // Refused: the loop is closed, the task gone.
   return true;
 }
 

@@ -15,7 +15,7 @@
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
-#include <weir/reactor/mailbox.hpp>
+#include <weir/reactor/letter.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/task.hpp>
@@ -29,13 +29,16 @@ namespace detail {
 /// Threads   Any, where nothing else is said.
 class ConcurrentBase {
  public:
-  explicit ConcurrentBase(EventLoop& loop) : loop_(&loop), mailbox_(loop.mailbox()) {}
+  explicit ConcurrentBase(EventLoop& loop) : loop_(&loop) {}
   ConcurrentBase(const ConcurrentBase&) = delete;
   ConcurrentBase& operator=(const ConcurrentBase&) = delete;
 
   bool done() const;
   bool cancelled() const;
-  /// Ends it cancelled, and has the loop cancel the task. False when it is finished.
+  /// Before anybody can cancel: writes the letter that will say so.
+  static void prepare_cancel(const std::shared_ptr<ConcurrentBase>& self, EventLoop& loop);
+  /// Ends it cancelled, and has the loop cancel the task. False when it is finished. Needs no
+  /// memory.
   static bool cancel(const std::shared_ptr<ConcurrentBase>& self);
   /// Returns when it is done. TimeoutError, or RuntimeError on the loop's own thread.
   void wait(std::optional<Duration> timeout) const;
@@ -58,7 +61,7 @@ class ConcurrentBase {
   void settle(Status status, std::exception_ptr error) noexcept;
 
   const EventLoop* loop_;  // Only compared: the loop may be gone.
-  std::shared_ptr<Mailbox> mailbox_;
+  std::optional<Letter> cancellation_;
   FutureBase* task_ = nullptr;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
@@ -122,8 +125,13 @@ void start_for_thread(EventLoop& loop, Coro<T> coro, ConcurrentTicket<T> ticket)
   }
   state.set_task(&task->state());
   if (state.done()) task->cancel();  // Cancelled before it began: the body never runs.
-  task->add_done_callback(
-      [ticket = std::move(ticket)](const Future<T>& done) mutable { ticket.deliver(done); });
+  try {
+    task->add_done_callback(
+        [ticket = std::move(ticket)](const Future<T>& done) mutable { ticket.deliver(done); });
+  } catch (...) {
+    task->cancel();  // Before it began: nobody could be told what becomes of it.
+    throw;
+  }
 }
 
 }  // namespace detail
@@ -180,6 +188,7 @@ template <class T>
 ConcurrentFuture<T> run_coroutine_threadsafe(Coro<T> coro, EventLoop& loop) {
   auto state = std::make_shared<detail::ConcurrentState<T>>(loop);
   detail::ConcurrentTicket<T> ticket(state);
+  detail::ConcurrentBase::prepare_cancel(state, loop);
   loop.call_soon_threadsafe([&loop, its = std::move(coro), ticket = std::move(ticket)]() mutable {
     detail::start_for_thread(loop, std::move(its), std::move(ticket));
   });

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <weir/reactor/event_loop.hpp>
-#include <weir/reactor/mailbox.hpp>
+#include <weir/reactor/letter.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/outcome.hpp>
 
@@ -91,14 +91,12 @@ struct Job {
 template <class T, class F>
 class JobTicket {
  public:
-  JobTicket(F function, std::shared_ptr<JobLink<T>> link, std::shared_ptr<Mailbox> mailbox)
-      : job_(std::make_unique<Job<T, F>>(std::move(function))),
-        link_(std::move(link)),
-        mailbox_(std::move(mailbox)) {}
+  JobTicket(EventLoop& loop, F function, std::shared_ptr<JobLink<T>> link)
+      : JobTicket(loop, std::make_unique<Job<T, F>>(std::move(function)), std::move(link)) {}
   JobTicket(JobTicket&&) = default;
   JobTicket& operator=(JobTicket&&) = delete;
   ~JobTicket() {
-    if (job_) send_back();
+    if (delivery_.is_unsent()) send_back();
   }
 
   void operator()() {
@@ -107,17 +105,21 @@ class JobTicket {
   }
 
  private:
+  JobTicket(EventLoop& loop, std::unique_ptr<Job<T, F>> job, std::shared_ptr<JobLink<T>> link)
+      : job_(job.get()),
+        link_(link),
+        delivery_(loop, Callback([job = std::move(job), link] {
+                    const std::unique_ptr<JobReceiver<T>> receiver(link->receiver);
+                    if (receiver) receiver->receive(std::move(job->outcome));
+                  })) {}
+
   void send_back() noexcept {
-    Callback delivery([job = std::move(job_), link = link_] {
-      const std::unique_ptr<JobReceiver<T>> receiver(link->receiver);
-      if (receiver) receiver->receive(std::move(job->outcome));
-    });
-    static_cast<void>(mailbox_->post(delivery));  // Refused: the loop is closed, the receiver gone.
+    static_cast<void>(delivery_.send());  // Refused: the loop is closed, the receiver gone.
   }
 
-  std::unique_ptr<Job<T, F>> job_;
+  Job<T, F>* job_;  // The delivery's.
   std::shared_ptr<JobLink<T>> link_;
-  std::shared_ptr<Mailbox> mailbox_;
+  Letter delivery_;
 };
 
 }  // namespace detail
@@ -137,11 +139,13 @@ auto EventLoop::run_in_executor(Executor& executor, F function) {
   using T = std::remove_cvref_t<std::invoke_result_t<F&>>;
   Future<T> future(*this);
   auto link = std::make_shared<detail::JobLink<T>>();
-  executor.submit(Callback(detail::JobTicket<T, F>(std::move(function), link, mailbox_)));
-  own(*new detail::JobReceiver<T>(future, link));
+  auto receiver = std::make_unique<detail::JobReceiver<T>>(future, link);
   future.add_done_callback([link](const Future<T>& done) {
     if (done.cancelled()) link->cancelled.store(true);
   });
+  // Last: a job that the executor has cannot be taken back.
+  executor.submit(Callback(detail::JobTicket<T, F>(*this, std::move(function), link)));
+  own(*receiver.release());
   return future;
 }
 

@@ -6,6 +6,8 @@
 #include <list>
 #include <vector>
 
+#include <weir/reactor/report.hpp>
+
 namespace weir::detail {
 namespace {
 
@@ -19,9 +21,10 @@ void report_failures(EventLoop& loop, const std::vector<Ref<FutureBase>>& tasks)
   for (const auto& task : tasks) {
     if (!task->exception_unseen) continue;
     task->exception_unseen = false;
-    loop.call_exception_handler(
-        ExceptionContext("unhandled exception during asyncio.run() shutdown", task->error)
-            .with("task", task->describe()));
+    loop.report("unhandled exception during asyncio.run() shutdown", task->error,
+                [&](ExceptionContext context) {
+                  return std::move(context).with("task", task->describe());
+                });
   }
 }
 

@@ -81,7 +81,12 @@ template <detail::Awaitable A>
   using T = detail::AwaitResult<A>;
   const Future<T> inner = ensure_future(std::move(awaitable));
   if (inner.done()) return inner;
-  return Future<T>(new detail::ShieldState<T>(inner));
+  try {
+    return Future<T>(new detail::ShieldState<T>(inner));
+  } catch (...) {
+    if constexpr (!detail::is_future<A>) inner.cancel();  // It has not begun.
+    throw;
+  }
 }
 
 }  // namespace weir

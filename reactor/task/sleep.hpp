@@ -34,7 +34,7 @@ class [[nodiscard]] Sleep {
     wait_.park(delay_, waiter.promise());
   }
   void await_resume() const {
-    if (wait_.cancelled) throw CancelledError(wait_.task->cancel_text());
+    if (wait_.cancelled) detail::throw_cancelled(wait_.task->cancel_text());
   }
 
  private:

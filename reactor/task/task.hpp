@@ -45,7 +45,7 @@ struct TaskState final : FutureState<T>, TaskBase {
     if (failure) return task.settle_failed(failure);
     if (cancelled_itself) {
       task.value.reset();
-      task.settle_cancelled(std::string(task.cancel_message));
+      task.settle_cancelled(task.cancel_message);
       return;
     }
     task.settle(FutureBase::Status::finished);
@@ -102,7 +102,7 @@ class Task : public Future<T> {
   std::uint32_t uncancel() const noexcept { return task().uncancel(); }
 
   /// "Task-1" and so on unless it was given one.
-  const std::string& get_name() const { return task().name(); }
+  std::string get_name() const { return task().name(); }
   void set_name(std::string name) const { task().set_name(std::move(name)); }
 
  private:

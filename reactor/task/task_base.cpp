@@ -5,6 +5,8 @@
 #include <utility>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/report.hpp>
 
 namespace weir::detail {
 namespace {
@@ -29,10 +31,10 @@ constinit thread_local void* frame_in_the_making = nullptr;
 
 TaskBase::TaskBase(FutureBase& its_future, const TaskKind& its_kind, std::string its_name)
     : Owned(owned_kind),
-      Runnable(step_kind),
+      Queueable(step_kind),
       future_(its_future),
       task_kind_(&its_kind),
-      name_(std::move(its_name)),
+      name_(its_name.empty() ? nullptr : std::make_unique<const std::string>(std::move(its_name))),
       number_(next_task_number.fetch_add(1, std::memory_order_relaxed)) {}
 
 const TaskBase* TaskBase::from(const Owned& owned) noexcept {
@@ -76,10 +78,11 @@ void TaskBase::step() {
 
 void TaskBase::report_bad_yield() {
   stuck_ = true;
-  future_.loop().call_exception_handler(
-      ExceptionContext("Task got bad yield: it awaits something that is not weir's, and nothing "
-                       "will wake it")
-          .with("task", describe_task()));
+  future_.loop().report(
+      "Task got bad yield: it awaits something that is not weir's, and nothing will wake it",
+      nullptr, [this](ExceptionContext context) {
+        return std::move(context).with("task", describe_task());
+      });
 }
 
 /// Resumes one coroutine after the other, each from this same stack frame: neither a long chain of
@@ -116,6 +119,7 @@ void TaskBase::settle_failed(const std::exception_ptr& failure) {
 }
 
 bool TaskBase::request_cancel(const std::string& message) {
+  const NoAllocScope cancelling;
   if (future_.done()) return future_.settle_cancelled(message);
   // A task that awaits another has that one cancelled in its place. Such a chain may be of any
   // length, so it is followed in a loop, and it may be a ring.
@@ -143,7 +147,7 @@ TaskBase* TaskBase::awaited_task() const noexcept {
 void TaskBase::cancel_wait(const std::string& message) {
   if (parked_ != nullptr && parked_->cancelled) return;  // Cancelled before: that message stays.
   const bool ended = parked_ != nullptr && parked_->kind->cancel(*parked_, message);
-  future_.cancel_message = message;
+  if (&future_.cancel_message != &message) future_.cancel_message = copy_if_possible(message);
   if (ended) return;
   must_cancel_ = true;  // It runs, has not started, or is woken already.
   if (stuck_ && position == 0) future_.loop().ready().push(*this);
@@ -175,8 +179,10 @@ void TaskBase::destroy_frames() noexcept {
 void TaskBase::abandon() {
   const Ref<FutureBase> keep(&future_);
   EventLoop& its_loop = future_.loop();
-  its_loop.call_exception_handler(
-      ExceptionContext("Task was destroyed but it is pending!").with("task", describe_task()));
+  its_loop.report("Task was destroyed but it is pending!", nullptr,
+                  [this](ExceptionContext context) {
+                    return std::move(context).with("task", describe_task());
+                  });
   if (position != 0) its_loop.ready().remove(*this);
   if (parked_ != nullptr) parked_->kind->forget(*parked_);
   end_cancelled();
@@ -185,19 +191,14 @@ void TaskBase::abandon() {
 /// Ends without another step: the frames go, the future is cancelled, the loop lets go.
 void TaskBase::end_cancelled() {
   destroy_frames();
-  future_.settle_cancelled(std::string(future_.cancel_message));
+  future_.settle_cancelled(future_.cancel_message);
   unlink();
   future_.release();
 }
 
-const std::string& TaskBase::name() {
-  if (name_.empty()) name_ = "Task-" + std::to_string(number_);
-  return name_;
-}
+std::string TaskBase::name() const { return name_ ? *name_ : "Task-" + std::to_string(number_); }
 
-std::string TaskBase::name_attribute() const {
-  return " name='" + (name_.empty() ? "Task-" + std::to_string(number_) : name_) + "'";
-}
+std::string TaskBase::name_attribute() const { return " name='" + name() + "'"; }
 
 TaskBase& require_current_task() {
   if (current_task == nullptr) throw RuntimeError("no running task");

@@ -5,7 +5,9 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/ready_queue.hpp>
@@ -23,7 +25,7 @@ inline constexpr int max_inline_depth = 32;
 ///
 /// Lifetime  One object with its FutureBase. The loop holds a reference until the task is done; the
 ///           frames go when the coroutine completes.
-class TaskBase : public Owned, public Runnable {
+class TaskBase : public Owned, public Queueable {
  public:
   /// What differs by type: finish() moves the result out of the coroutine and settles; drop()
   /// destroys its frame.
@@ -88,8 +90,8 @@ class TaskBase : public Owned, public Runnable {
   /// Cancels it when it waits for the `number`th time, as if it had asked for that itself.
   void cancel_at_wait(std::uint32_t number) noexcept { cancel_at_wait_ = number; }
 
-  const std::string& name();
-  void set_name(std::string name) { name_ = std::move(name); }
+  std::string name() const;
+  void set_name(std::string name) { name_ = std::make_unique<const std::string>(std::move(name)); }
   /// " name='Task-1'", for describe().
   std::string name_attribute() const;
   std::string describe_task() const { return future_.describe(); }
@@ -115,7 +117,7 @@ class TaskBase : public Owned, public Runnable {
   PromiseBase* outermost_ = nullptr;
   PromiseBase* next_ = nullptr;
   Parked* parked_ = nullptr;
-  std::string name_;
+  std::unique_ptr<const std::string> name_;  // Null: "Task-" and the number.
   std::uint64_t number_;
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t waits_ = 0;

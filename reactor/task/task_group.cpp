@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/task/task_group.hpp>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -37,20 +38,24 @@ void TaskGroupState::check_open() const {
   if (aborting_) throw RuntimeError("TaskGroup " + describe() + " is shutting down");
 }
 
-void TaskGroupState::add(FutureBase& task) {
-  Member& member = members_.emplace_back(task, *this);
+/// Has memory for the task's failure, too: it will be heard of in a callback.
+TaskGroupState::Member& TaskGroupState::prepare_member() {
+  const std::size_t needed = errors_.size() + members_.size() + 2;
+  if (needed > errors_.capacity()) errors_.reserve(std::max(needed, 2 * errors_.capacity()));
+  Member& member = members_.emplace_back(*this);
   member.position = std::prev(members_.end());
-  member.listener.listen();
+  return member;
 }
 
-Coro<> TaskGroupState::exit(std::exception_ptr error) {
+Coro<> TaskGroupState::exit() {
+  const std::exception_ptr error = std::exchange(body_error_, nullptr);
   exiting_ = true;
   if (is_interrupt(error) && !interrupt_) interrupt_ = error;
   std::exception_ptr cancellation = is_cancellation(error) ? error : nullptr;
   if (error && !aborting_) abort();
   // A loop, for the parent may be cancelled several times while it waits.
   while (!members_.empty()) {
-    const Future<> all_done = all_done_.emplace(parent_->loop());
+    UntilWoken all_done(all_done_);
     try {
       co_await all_done;
     } catch (const CancelledError&) {
@@ -59,7 +64,6 @@ Coro<> TaskGroupState::exit(std::exception_ptr error) {
         abort();
       }
     }
-    all_done_.reset();
   }
   throw_outcome(cancellation, error);
 }
@@ -85,19 +89,19 @@ void TaskGroupState::throw_outcome(const std::exception_ptr& cancellation,
 void TaskGroupState::abort() {
   aborting_ = true;
   for (const Member& member : members_) {
-    FutureBase& task = member.listener.heard_of();
+    FutureBase& task = member.listener->heard_of();
     if (!task.done()) task.cancel({});
   }
 }
 
 void TaskGroupState::remove(Member& member) {
-  const Ref<FutureBase> task(&member.listener.heard_of());
+  const Ref<FutureBase> task(&member.listener->heard_of());
   members_.erase(member.position);
   hear(*task);
 }
 
 void TaskGroupState::hear(FutureBase& task) {
-  if (members_.empty() && all_done_ && !all_done_->done()) all_done_->set_result();
+  if (members_.empty()) wake_all(all_done_);
   if (task.status == FutureBase::Status::cancelled) return;
   const std::exception_ptr error = task.fetch_exception();
   if (!error) return;

@@ -20,6 +20,7 @@
 #include <weir/reactor/task/outcome.hpp>
 #include <weir/reactor/task/recovery.hpp>
 #include <weir/reactor/task/task.hpp>
+#include <weir/reactor/task/wait_list.hpp>
 
 namespace weir {
 
@@ -35,36 +36,52 @@ class TaskGroupState final : public Counted<TaskGroupState> {
   void destroy() noexcept { delete this; }
 
   void enter();
-  /// Waits for all tasks, and throws what the group comes to; `error` is the body's.
-  Coro<> exit(std::exception_ptr error);
+  /// Waits for all tasks, and throws what the group comes to. Made before the body starts, so that
+  /// there is always memory for this; the body's error is handed in later.
+  Coro<> exit();
+  void set_body_error(std::exception_ptr error) noexcept { body_error_ = std::move(error); }
   /// RuntimeError unless tasks may be added now.
   void check_open() const;
   EventLoop& loop() const { return parent_->loop(); }
-  void add(FutureBase& task);
+  /// Starts a task by `create`, and listens for its end.
+  template <class Create>
+  auto add(Create create) {
+    Member& member = prepare_member();
+    try {
+      auto task = create();
+      member.listener.emplace(task.state(), &member, Member::heard);
+      member.listener->listen();
+      return task;
+    } catch (...) {
+      members_.erase(member.position);
+      throw;
+    }
+  }
   std::string describe() const;
 
  private:
   struct Member {
-    Member(FutureBase& its_task, TaskGroupState& its_group)
-        : group(its_group), listener(its_task, this, heard) {}
+    explicit Member(TaskGroupState& its_group) noexcept : group(its_group) {}
     static void heard(void* owner, DoneListener&) {
       Member& self = *static_cast<Member*>(owner);
       self.group.remove(self);
     }
     TaskGroupState& group;
     std::list<Member>::iterator position;
-    DoneListener listener;
+    std::optional<DoneListener> listener;
   };
+  Member& prepare_member();
   void remove(Member& member);
   void hear(FutureBase& task);
   void abort();
   void throw_outcome(const std::exception_ptr& cancellation, const std::exception_ptr& error);
 
   std::list<Member> members_;  // The tasks that are not done, or were not heard of yet.
-  std::vector<std::exception_ptr> errors_;
-  std::exception_ptr interrupt_;      // A KeyboardInterrupt goes before everything else.
-  std::optional<Future<>> all_done_;  // exit() waits for it.
-  Ref<FutureBase> parent_;            // The task that entered.
+  std::vector<std::exception_ptr> errors_;  // Has room for one of each of them, and the body's.
+  std::exception_ptr interrupt_;            // A KeyboardInterrupt goes before everything else.
+  std::exception_ptr body_error_;
+  WaitList all_done_;       // exit() waits for it.
+  Ref<FutureBase> parent_;  // The task that entered.
   bool entered_ = false;
   bool exiting_ = false;
   bool aborting_ = false;
@@ -73,17 +90,21 @@ class TaskGroupState final : public Counted<TaskGroupState> {
 
 template <class A>
 Coro<AwaitResult<A>> await_in_group(Ref<TaskGroupState> group, A body) {
+  Coro<> exit = group->exit();
   group->enter();
   Outcome<AwaitResult<A>> result = co_await await_outcome(std::move(body));
-  co_await group->exit(result.exception());
+  group->set_body_error(result.exception());
+  co_await std::move(exit);
   co_return std::move(result).value();
 }
 template <class A>
   requires std::is_void_v<AwaitResult<A>>
 Coro<> await_in_group(Ref<TaskGroupState> group, A body) {
+  Coro<> exit = group->exit();
   group->enter();
   Outcome<> result = co_await await_outcome(std::move(body));
-  co_await group->exit(result.exception());
+  group->set_body_error(result.exception());
+  co_await std::move(exit);
   std::move(result).value();
 }
 
@@ -127,9 +148,8 @@ class TaskGroup {
   template <detail::Awaitable A>
   auto create_task(A awaitable, std::string name = {}) const {
     state_->check_open();
-    auto task = state_->loop().create_task(std::move(awaitable), std::move(name));
-    state_->add(task.state());
-    return task;
+    return state_->add(
+        [&] { return state_->loop().create_task(std::move(awaitable), std::move(name)); });
   }
 
   /// For reports: "<TaskGroup tasks=2 entered>".

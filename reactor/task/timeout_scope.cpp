@@ -44,12 +44,12 @@ TimeoutState::TimeoutState(std::optional<TimePoint> its_deadline) noexcept
 void TimeoutState::enter() {
   if (state_ != State::created) throw RuntimeError("Timeout has already been entered");
   TaskBase& task = require_current_task();
+  task.future().loop().timers().make_room();  // From here on nothing throws.
   task_ = Ref<FutureBase>(&task.future());
   cancelling_before_ = task.cancelling();
   state_ = State::active;
   arm();
 }
-
 void TimeoutState::exit(const std::exception_ptr& error) {
   disarm();
   const Ref<FutureBase> entered_by = std::exchange(task_, {});
@@ -76,11 +76,11 @@ void TimeoutState::reschedule(std::optional<TimePoint> new_deadline) {
   if (state_ != State::active) {
     throw RuntimeError("Cannot change state of " + std::string(name_of(state_)) + " Timeout");
   }
+  task_->loop().timers().make_room();  // From here on nothing throws.
   disarm();
   deadline_ = new_deadline;
   arm();
 }
-
 void TimeoutState::arm() {
   if (!deadline_) return;
   EventLoop& loop = task_->loop();

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include <memory>
+#include <deque>
+#include <functional>
 #include <string>
-#include <vector>
 
 #include <weir/reactor/mailbox.hpp>
 
-#include <tests/reactor/fake_loop.hpp>
-
 using namespace weir;
-using weir::detail::Letter;
 using weir::detail::Mailbox;
-using weir::test::when_destroyed;
+using weir::detail::Queueable;
+using weir::detail::ReadyQueue;
+using weir::detail::Runnable;
+using weir::detail::RunnableKind;
 
 namespace {
 
@@ -24,15 +24,38 @@ struct WakeCounter final : Poller {
   int wakes = 0;
 };
 
+struct Word : Queueable {
+  Word(std::string& its_trace, std::string its_text)
+      : Queueable(kind), trace(its_trace), text(std::move(its_text)) {}
+  static const RunnableKind kind;
+  std::string& trace;
+  std::string text;
+  std::function<void()> when_dropped;
+};
+const RunnableKind Word::kind = {
+    [](Runnable& runnable) {
+      auto& word = static_cast<Word&>(runnable);
+      word.trace += word.text + " ";
+    },
+    [](const Runnable&) { return std::string("<Word>"); },
+    [](Runnable& runnable) {
+      auto& word = static_cast<Word&>(runnable);
+      word.trace += "dropped:" + word.text + " ";
+      if (word.when_dropped) word.when_dropped();
+    },
+};
+
 struct Box {
   WakeCounter poller;
   Mailbox mailbox{poller};
-  std::vector<Letter> letters;
+  ReadyQueue taken;
   std::string trace;
+  std::deque<Word> words;
 
-  bool post(const std::string& word) {
-    Callback callback([this, word] { trace += word + " "; });
-    return mailbox.post(callback, std::source_location::current());
+  Word& word(const std::string& text) { return words.emplace_back(trace, text); }
+  bool post(const std::string& text) { return mailbox.post(word(text)); }
+  void run_taken() {
+    while (Queueable* letter = taken.pop()) letter->run();
   }
 };
 
@@ -41,20 +64,18 @@ struct Box {
 TEST_SUITE_BEGIN("reactor/mailbox");
 
 TEST_CASE_FIXTURE(Box, "take: hands out what was posted, in order") {
-  for (const char* word : {"a", "b", "c"}) CHECK(post(word));
-  mailbox.take(letters);
-  for (Letter& letter : letters) letter.callback();
+  for (const char* text : {"a", "b", "c"}) CHECK(post(text));
+  mailbox.take(taken);
+  run_taken();
   CHECK(trace == "a b c ");
 }
 
-TEST_CASE_FIXTURE(Box, "take: leaves nothing behind, and nothing of before in its argument") {
+TEST_CASE_FIXTURE(Box, "take: puts it behind what is there, and leaves nothing in the box") {
+  taken.push(word("first"));
   post("a");
-  mailbox.take(letters);
-  CHECK(letters.size() == 1);
-  for (int i = 0; i < 2; ++i) {
-    mailbox.take(letters);
-    CHECK(letters.empty());
-  }
+  for (int i = 0; i < 2; ++i) mailbox.take(taken);
+  run_taken();
+  CHECK(trace == "first a ");
 }
 
 TEST_CASE_FIXTURE(Box,
@@ -62,52 +83,42 @@ TEST_CASE_FIXTURE(Box,
   post("a");
   post("b");
   CHECK(poller.wakes == 1);
-  mailbox.take(letters);
+  mailbox.take(taken);
   CHECK(poller.wakes == 1);
   post("c");
   CHECK(poller.wakes == 2);
+  mailbox.take(taken);
 }
 
 TEST_CASE_FIXTURE(Box, "has_mail: is true between a post and the take") {
   CHECK_FALSE(mailbox.has_mail());
   post("a");
   CHECK(mailbox.has_mail());
-  mailbox.take(letters);
+  mailbox.take(taken);
   CHECK_FALSE(mailbox.has_mail());
 }
 
-TEST_CASE_FIXTURE(Box, "post: remembers where it was called") {
-  Callback callback([] {});
-  const auto here = std::source_location::current();
-  mailbox.post(callback, here);
-  mailbox.take(letters);
-  CHECK(letters.at(0).where.line() == here.line());
-}
-
-TEST_CASE_FIXTURE(Box, "post: after the close is refused, and leaves the callback to the caller") {
+TEST_CASE_FIXTURE(Box, "post: after the close is refused, and leaves the letter to the caller") {
   mailbox.close();
-  Callback callback([this] { trace += "kept "; });
-  CHECK_FALSE(mailbox.post(callback, std::source_location::current()));
+  CHECK_FALSE(post("kept"));
   CHECK(poller.wakes == 0);
-  REQUIRE(static_cast<bool>(callback));
-  callback();
-  CHECK(trace == "kept ");
+  CHECK(words.back().position == 0);
+  CHECK(trace == "");
 }
 
-TEST_CASE_FIXTURE(Box, "close: destroys what was not read, without running it") {
-  const auto captured = std::make_shared<int>();
-  Callback callback([this, captured] { trace += "ran "; });
-  mailbox.post(callback, std::source_location::current());
+TEST_CASE_FIXTURE(Box, "close: drops what was not read, without running it") {
+  post("a");
+  post("b");
   mailbox.close();
-  CHECK(captured.use_count() == 1);
   CHECK_FALSE(mailbox.has_mail());
-  CHECK(trace == "");
+  CHECK(trace == "dropped:a dropped:b ");
 }
 
 TEST_CASE_FIXTURE(Box, "B22: the destructor of a post that nobody read may post, and is refused") {
   bool accepted = true;
-  Callback callback([guard = when_destroyed([&] { accepted = post("late"); })] {});
-  mailbox.post(callback, std::source_location::current());
+  Word& letter = word("a");
+  letter.when_dropped = [&] { accepted = post("late"); };
+  mailbox.post(letter);
   mailbox.close();
   CHECK_FALSE(accepted);
 }

@@ -17,18 +17,18 @@ constexpr RunnableKind idle_kind = {
     [](const Runnable&) { return std::string(); },
 };
 
-struct Item : Runnable {
-  Item() : Runnable(idle_kind) {}
+struct Item : Queueable {
+  Item() : Queueable(idle_kind) {}
 };
 
-std::vector<Runnable*> emptied(ReadyQueue& queue) {
-  std::vector<Runnable*> order;
+std::vector<Queueable*> emptied(ReadyQueue& queue) {
+  std::vector<Queueable*> order;
   while (!queue.empty()) order.push_back(queue.pop());
   return order;
 }
 
-std::vector<Runnable*> pointers(std::deque<Item>& items, std::size_t from, std::size_t to) {
-  std::vector<Runnable*> result;
+std::vector<Queueable*> pointers(std::deque<Item>& items, std::size_t from, std::size_t to) {
+  std::vector<Queueable*> result;
   for (std::size_t i = from; i < to; ++i) result.push_back(&items[i]);
   return result;
 }
@@ -41,38 +41,80 @@ TEST_CASE("pop: what was pushed first leaves first") {
   ReadyQueue queue;
   std::deque<Item> items(10);
   for (Item& item : items) queue.push(item);
-  CHECK(queue.size() == 10);
   CHECK(emptied(queue) == pointers(items, 0, 10));
 }
 
-TEST_CASE("push: the order holds when a ring that has wrapped round doubles") {
+TEST_CASE("pop: an empty queue gives null, also once it has been used") {
   ReadyQueue queue;
-  std::deque<Item> items(1000);
-  for (std::size_t i = 0; i < 40; ++i) queue.push(items[i]);
-  for (int i = 0; i < 30; ++i) queue.pop();
-  for (std::size_t i = 40; i < 1000; ++i) queue.push(items[i]);
-  CHECK(emptied(queue) == pointers(items, 30, 1000));
+  CHECK(queue.pop() == nullptr);
+  Item item;
+  queue.push(item);
+  queue.pop();
+  CHECK(queue.pop() == nullptr);
+  CHECK(queue.empty());
 }
 
-TEST_CASE("remove: the place of what was taken out pops as null") {
+TEST_CASE("pop_before: gives what was queued by then, and nothing of what came later") {
   ReadyQueue queue;
-  Item first;
-  Item second;
-  Item third;
-  for (Item* item : {&first, &second, &third}) queue.push(*item);
-  queue.remove(second);
-  CHECK(emptied(queue) == std::vector<Runnable*>{&first, nullptr, &third});
+  std::deque<Item> items(4);
+  queue.push(items[0]);
+  queue.push(items[1]);
+  const std::uint64_t end = queue.end();
+  queue.push(items[2]);
+  CHECK(queue.pop_before(end) == &items[0]);
+  queue.push(items[3]);
+  CHECK(queue.pop_before(end) == &items[1]);
+  CHECK(queue.pop_before(end) == nullptr);
+  CHECK(emptied(queue) == pointers(items, 2, 4));
 }
 
-TEST_CASE("remove: finds its place also after the ring has grown") {
+TEST_CASE("pop_before: what is pushed again counts as later") {
   ReadyQueue queue;
-  std::deque<Item> items(300);
+  Item item;
+  queue.push(item);
+  const std::uint64_t end = queue.end();
+  queue.push(*queue.pop_before(end));
+  CHECK(queue.pop_before(end) == nullptr);
+  CHECK(queue.pop() == &item);
+}
+
+TEST_CASE("move_to_back: puts the first ones behind the others, each part in its order") {
+  ReadyQueue queue;
+  std::deque<Item> items(5);
+  for (std::size_t i = 0; i < 2; ++i) queue.push(items[i]);
+  const std::uint64_t end = queue.end();
+  for (std::size_t i = 2; i < 5; ++i) queue.push(items[i]);
+  queue.move_to_back(end);
+  CHECK(emptied(queue) ==
+        std::vector<Queueable*>{&items[2], &items[3], &items[4], &items[0], &items[1]});
+}
+
+TEST_CASE("take: what the other queue had comes behind its own, and can be taken out of it") {
+  ReadyQueue queue;
+  ReadyQueue other;
+  std::deque<Item> items(4);
+  queue.push(items[0]);
+  for (std::size_t i = 1; i < 4; ++i) other.push(items[i]);
+  queue.take(other);
+  CHECK(other.empty());
+  queue.remove(items[2]);
+  CHECK(emptied(queue) == std::vector<Queueable*>{&items[0], &items[1], &items[3]});
+}
+
+TEST_CASE("remove: takes out the first one, the last one, and the one in between") {
+  ReadyQueue queue;
+  std::deque<Item> items(5);
   for (Item& item : items) queue.push(item);
-  queue.remove(items[0]);
-  queue.remove(items[299]);
-  std::vector<Runnable*> expected = pointers(items, 0, 300);
-  expected.front() = expected.back() = nullptr;
-  CHECK(emptied(queue) == expected);
+  for (const std::size_t taken : {0U, 2U, 4U}) queue.remove(items[taken]);
+  CHECK(emptied(queue) == std::vector<Queueable*>{&items[1], &items[3]});
+}
+
+TEST_CASE("remove: the only one leaves an empty queue") {
+  ReadyQueue queue;
+  Item item;
+  queue.push(item);
+  queue.remove(item);
+  CHECK(queue.empty());
 }
 
 TEST_CASE("position: is 0 before the push, after the pop and after the removal") {
@@ -98,13 +140,13 @@ TEST_CASE("push: what was taken out can be queued again, at the end") {
   queue.push(second);
   queue.remove(first);
   queue.push(first);
-  CHECK(emptied(queue) == std::vector<Runnable*>{nullptr, &second, &first});
+  CHECK(emptied(queue) == std::vector<Queueable*>{&second, &first});
 }
 
 TEST_CASE("queue: 100 000 random pushes, pops and removals are those of a list") {
   ReadyQueue queue;
   std::deque<Item> items(200);
-  std::deque<Runnable*> model;
+  std::deque<Queueable*> model;
   std::mt19937 random(3);
   int differences = 0;
   for (int step = 0; step < 100'000; ++step) {
@@ -117,9 +159,9 @@ TEST_CASE("queue: 100 000 random pushes, pops and removals are those of a list")
       model.push_back(&item);
     } else {
       queue.remove(item);
-      *std::find(model.begin(), model.end(), &item) = nullptr;
+      model.erase(std::find(model.begin(), model.end(), &item));
     }
-    if (queue.size() != model.size()) ++differences;
+    if (queue.empty() != model.empty()) ++differences;
   }
   CHECK(differences == 0);
 }

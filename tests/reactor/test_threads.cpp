@@ -15,6 +15,7 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/letter.hpp>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -130,17 +131,28 @@ TEST_CASE("B17: posts while the loop closes are run, destroyed or refused") {
 
 TEST_CASE("B17: a thread that holds the mailbox may post when the loop is long gone") {
   auto loop = std::make_unique<EventLoop>();
-  const std::shared_ptr<detail::Mailbox> mailbox = loop->mailbox();
+  const auto captured = std::make_shared<int>();
+  detail::Letter letter(*loop, [captured] {});
   loop->close();
   loop.reset();
   bool accepted = true;
-  std::thread([&] {
-    Callback callback([] {});
-    accepted = mailbox->post(callback);
-  }).join();
+  std::thread([&] { accepted = letter.send(); }).join();
   CHECK_FALSE(accepted);
+  CHECK(captured.use_count() == 1);
 }
 
+TEST_CASE("letter: one that is not sent destroys its callback, and does not run it") {
+  EventLoop loop;
+  const auto captured = std::make_shared<bool>(false);
+  {
+    const detail::Letter letter(loop, [captured] { *captured = true; });
+    CHECK(letter.is_unsent());
+  }
+  loop.stop();
+  loop.run_forever();
+  CHECK(captured.use_count() == 1);
+  CHECK_FALSE(*captured);
+}
 // CPython: test_base_events.py test_thread (check_thread)
 TEST_CASE_FIXTURE(RealLoop,
                   "debug: scheduling from another thread is refused while the loop runs") {

@@ -13,7 +13,7 @@ namespace {
 
 std::atomic<std::uint64_t> calls = 0;
 std::atomic<std::size_t> live_bytes = 0;
-
+std::atomic<weir::test::AllocationGate> gate = nullptr;
 void* counted(void* block) noexcept {
   if (block == nullptr) return nullptr;
   calls.fetch_add(1, std::memory_order_relaxed);
@@ -21,9 +21,16 @@ void* counted(void* block) noexcept {
   return block;
 }
 
-void* allocate(std::size_t bytes) noexcept { return counted(std::malloc(bytes == 0 ? 1 : bytes)); }
+bool refused() noexcept {
+  const weir::test::AllocationGate asked = gate.load(std::memory_order_relaxed);
+  return asked != nullptr && !asked();
+}
 
+void* allocate(std::size_t bytes) noexcept {
+  return refused() ? nullptr : counted(std::malloc(bytes == 0 ? 1 : bytes));
+}
 void* allocate(std::size_t bytes, std::align_val_t alignment) noexcept {
+  if (refused()) return nullptr;
   const auto boundary = static_cast<std::size_t>(alignment);
   const std::size_t blocks = bytes == 0 ? 1 : (bytes + boundary - 1) / boundary;
   return counted(std::aligned_alloc(boundary, blocks * boundary));
@@ -77,6 +84,8 @@ namespace weir::test {
 
 std::uint64_t allocations() noexcept { return calls.load(std::memory_order_relaxed); }
 std::size_t allocated_bytes() noexcept { return live_bytes.load(std::memory_order_relaxed); }
+
+void set_allocation_gate(AllocationGate its_gate) noexcept { gate.store(its_gate); }
 
 bool pools_are_on() {
   constexpr std::size_t bytes = 64;

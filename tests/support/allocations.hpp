@@ -14,6 +14,10 @@ std::uint64_t allocations() noexcept;
 /// The bytes that operator new has given out and not got back. What the pools keep for reuse
 /// counts.
 std::size_t allocated_bytes() noexcept;
+/// Asked before every allocation: one that it answers with false is refused, as if there were no
+/// memory. Null, as at first, refuses none.
+using AllocationGate = bool (*)() noexcept;
+void set_allocation_gate(AllocationGate gate) noexcept;
 
 /// Whether freed blocks are used again. The pools are off under sanitizers, which could not see a
 /// use after free otherwise; then every frame and buffer is an allocation.

@@ -1,26 +1,29 @@
-// Internal: used by drain() and wait_closed().
+// Internal: used by TaskGroup, servers, drain() and wait_closed().
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coroutine>
 #include <exception>
 #include <string>
 
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/intrusive_list.hpp>
+#include <weir/reactor/task/promise.hpp>
 #include <weir/reactor/task/task_base.hpp>
 
 namespace weir::detail {
 
 /// One of many tasks that wait for the same thing; the node lives in the coroutine's frame.
 /// Cancelling one leaves the others alone.
-struct ListWait : ListLink, Runnable, Parked {
+struct ListWait : ListLink, Queueable, Parked {
   ListWait() noexcept : ListWait(wake_kind) {}
   ListWait(const ListWait&) = delete;
   ListWait& operator=(const ListWait&) = delete;
   ~ListWait() = default;
 
   EventLoop& loop() const { return task->future().loop(); }
-  /// Queues the wake-up; the wait then ends with `its_error`, or well if that is null.
+  /// Queues the wake-up; the wait then ends with `its_error`, or well if that is null. Needs no
+  /// memory.
   void wake(const std::exception_ptr& its_error) {
     unlink();
     error = its_error;
@@ -35,7 +38,7 @@ struct ListWait : ListLink, Runnable, Parked {
 
  protected:
   explicit ListWait(const RunnableKind& its_kind) noexcept
-      : Runnable(its_kind), Parked(parked_kind) {}
+      : Queueable(its_kind), Parked(parked_kind) {}
   static std::string describe_wait(const Runnable& runnable);
 
  private:
@@ -44,6 +47,28 @@ struct ListWait : ListLink, Runnable, Parked {
 };
 
 using WaitList = IntrusiveList<ListWait>;
+
+/// Awaits the next wake_all() of a list. Lives in a coroutine's frame, so that a wait which must
+/// not fail, because others rest on its end, needs no memory of its own.
+class UntilWoken {
+ public:
+  explicit UntilWoken(WaitList& list) noexcept : list_(list) {}
+  UntilWoken(const UntilWoken&) = delete;
+  UntilWoken& operator=(const UntilWoken&) = delete;
+  ~UntilWoken() = default;
+
+  bool await_ready() const noexcept { return false; }
+  template <WeirPromise P>
+  void await_suspend(std::coroutine_handle<P> waiter) {
+    list_.push_back(wait_);
+    current_task->park(wait_, waiter.promise());
+  }
+  void await_resume() const { wait_.check(); }
+
+ private:
+  WaitList& list_;
+  ListWait wait_;
+};
 
 inline void wake_all(WaitList& list, const std::exception_ptr& error = nullptr) {
   while (ListWait* wait = list.front()) wait->wake(error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <weir/streams/wait_list.hpp>
+#include <weir/reactor/task/wait_list.hpp>
 
 #include <weir/reactor/error.hpp>
 
@@ -31,7 +31,7 @@ std::string ListWait::describe_wait(const Runnable& runnable) {
 }
 
 void ListWait::check_cancelled() const {
-  if (cancelled) throw CancelledError(task->cancel_text());
+  if (cancelled) throw_cancelled(task->cancel_text());
 }
 
 void ListWait::check() const {
