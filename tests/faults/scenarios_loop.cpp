@@ -26,6 +26,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// A future of the scenario's own is its own to end, whatever fails.
+struct CancelAtEnd {
+  explicit CancelAtEnd(const Future<>& its) : future(its) {}
+  CancelAtEnd(const CancelAtEnd&) = delete;
+  CancelAtEnd& operator=(const CancelAtEnd&) = delete;
+  ~CancelAtEnd() { future.cancel(); }
+  Future<> future;
+};
+
 Coro<> timers(Stage stage) {
   EventLoop& loop = get_running_loop();
   // Shared: the timers may be due when the scenario has ended.
@@ -37,6 +46,7 @@ Coro<> timers(Stage stage) {
   cancelled.cancel();
   const Future<> last = loop.create_future<void>();
   stage.oracle.must_end("the last timer", last);
+  const CancelAtEnd end(last);
   loop.call_later(30ms, [last] {
     if (!last.done()) last.set_result();
   });

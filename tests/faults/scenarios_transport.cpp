@@ -191,7 +191,10 @@ Coro<> writes_to_nobody(Stage stage) {
 /// A file that a thread may still be reading when sendfile() was cancelled: it is closed later.
 class FileOfAThread {
  public:
-  FileOfAThread(Stage stage, int fd) : file_(std::make_shared<Peer>(stage, fd)) {}
+  FileOfAThread(Stage stage, const std::string& contents) {
+    const Exempt exempt;
+    file_ = std::make_shared<Peer>(stage, stage.machine.add_file(contents));
+  }
   FileOfAThread(const FileOfAThread&) = delete;
   FileOfAThread& operator=(const FileOfAThread&) = delete;
   ~FileOfAThread() {
@@ -200,6 +203,8 @@ class FileOfAThread {
     } catch (...) {  // No memory, or no loop any more: then no job will run.
     }
   }
+
+  int fd() const { return file_->fd(); }
 
  private:
   std::shared_ptr<Peer> file_;
@@ -210,16 +215,14 @@ Coro<> sendfile_between_writes(Stage stage, IoResult first) {
   Pair<Party> pair = co_await connected(stage, std::make_shared<Party>(stage, "ours"), 400);
   const TransportGuard guard(pair.transport);
   const std::string contents = text_of(1000);
-  int fd = -1;
-  {
+  if (!first.ok()) {
     const Exempt exempt;
-    fd = stage.machine.add_file(contents);
-    if (!first.ok()) stage.machine.script(Call::sendfile, first);
+    stage.machine.script(Call::sendfile, first);
   }
-  const FileOfAThread file(stage, fd);
+  const FileOfAThread file(stage, contents);
   out.sent = "before " + contents;
   pair.transport->write("before ");
-  const auto sending = create_task(sendfile(pair.transport, fd));
+  const auto sending = create_task(sendfile(pair.transport, file.fd()));
   stage.oracle.must_end("sendfile()", sending);
   co_await until([&] {
     pair.peer.take(out);

@@ -124,6 +124,7 @@ Coro<> unix_path_in_use(Stage stage) {
   if (second.has_value()) second.value().close();
   const bool refused = second.failed_with<OSError>();
   if (refused) stage.oracle.told(Place::call, "create_unix_server()", second.exception());
+  if (!refused && !second.has_value()) static_cast<void>(second.value());  // Says what it was.
   stage.oracle.result(refused ? "in-use" : "taken");
 }
 

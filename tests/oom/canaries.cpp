@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include <tests/oom/canaries.hpp>
+
+#include <chrono>
+#include <memory>
+#include <new>
+#include <string>
+
+#include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/task/sleep.hpp>
+
+namespace weir::test {
+namespace {
+
+using namespace std::chrono_literals;
+using faults::Scenario;
+using faults::Stage;
+
+Coro<> allocates_where_it_must_not(Stage stage) {
+  co_await sleep(1ms);
+  {
+    const detail::NoAllocScope closing;
+    const auto memory = std::make_unique<int>(1);
+    stage.oracle.result("closed-" + std::to_string(*memory));
+  }
+}
+
+Coro<> tells_nobody(Stage stage) {
+  co_await sleep(1ms);
+  try {
+    const auto memory = std::make_unique<int>(1);
+    stage.oracle.result("done");
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+Coro<> terminates(Stage stage) {
+  co_await sleep(1ms);
+  const auto ends = []() noexcept { return std::make_unique<int>(1); };
+  stage.oracle.result("ended-" + std::to_string(*ends()));
+}
+
+Coro<> leaks(Stage stage) {
+  co_await sleep(1ms);
+  auto* const first = new std::string(100, 'x');
+  auto* const second = new std::string(100, 'y');  // Refused, it leaves the first one behind.
+  delete first;
+  delete second;
+  stage.oracle.result("freed");
+}
+
+Coro<> leaves_a_descriptor(Stage stage) {
+  int fds[2];
+  if (stage.kernel.socketpair(1, 1, fds) != 0) co_return;
+  co_await sleep(1ms);
+  const auto memory = std::make_unique<int>(1);
+  for (const int fd : fds) stage.kernel.close(fd);
+  stage.oracle.result("closed-" + std::to_string(*memory));
+}
+
+Coro<> waits_for_ever(Stage stage) {
+  co_await sleep(1ms);
+  bool done = false;
+  while (!done) {  // Of real time: nothing else has its turn.
+    try {
+      const auto memory = std::make_unique<int>(1);
+      done = true;
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  stage.oracle.result("done");
+}
+
+constexpr Scenario list[] = {
+    {"canary_allocates_where_it_must_not", allocates_where_it_must_not},
+    {"canary_tells_nobody", tells_nobody},
+    {"canary_terminates", terminates},
+    {"canary_leaks", leaks},
+    {"canary_leaves_a_descriptor", leaves_a_descriptor},
+    {"canary_waits_for_ever", waits_for_ever},
+};
+
+}  // namespace
+
+std::span<const Scenario> memory_canaries() { return list; }
+
+}  // namespace weir::test
