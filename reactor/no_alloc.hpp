@@ -6,7 +6,7 @@ namespace weir::detail {
 
 /// Brackets around code that must not ask for memory (docs/out_of_memory.md), for a test to hold it
 /// to that. The library's own, in no_alloc.cpp, do nothing; a program that brings others
-/// (tests/support/denied_allocations.cpp) has those. They nest.
+/// (tests/support/failing_allocations.cpp) has those. They nest.
 void enter_no_alloc() noexcept;
 void leave_no_alloc() noexcept;
 /// Inside of them, around what may: the user's callbacks, and reports.
