@@ -359,6 +359,7 @@ void SocketTransport::end(const std::exception_ptr& error) noexcept {
   state_ = State::ending;
   lost_writes_ = 1;
   lost_error_ = error;
+  lost_data_ = !buffer_.empty();
   buffer_.clear();
   DrainHook::unlink();
   blocked_ = false;

@@ -92,6 +92,7 @@ class SocketTransport final : public Transport,
   void close() override;
   void abort() override;
   bool is_closing() const override { return state_ != State::open; }
+  bool lost_data() const override { return lost_data_; }
   void set_protocol(std::shared_ptr<BaseProtocol> protocol) override;
   std::shared_ptr<BaseProtocol> get_protocol() const override { return protocol_; }
   ExtraInfo get_extra_info(std::string_view name) override;
@@ -193,6 +194,7 @@ class SocketTransport final : public Transport,
   bool reading_started_ = false;
   bool end_of_stream_ = false;
   bool gather_ = true;
+  bool lost_data_ = false;
   bool blocked_ = false;  // Waiting for the socket to become writable.
 };
 

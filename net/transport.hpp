@@ -149,6 +149,9 @@ class Transport {
   virtual void abort() = 0;
   /// True from close(), abort() or the first error on, for ever.
   virtual bool is_closing() const = 0;
+  /// Whether the connection has ended with bytes that had been written, and that the system had not
+  /// taken. What is written after the end does not count. False where a transport cannot tell.
+  virtual bool lost_data() const { return false; }
 
   // ---- About it
 

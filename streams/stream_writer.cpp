@@ -104,11 +104,12 @@ void DrainWait::join_list() {
 
 namespace {
 
-/// True if the connection ended well, and by itself.
-Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer, std::shared_ptr<bool> cut) {
+/// True if the connection ended well, whoever ended it.
+Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer,
+                        std::shared_ptr<Transport> transport) {
   const std::exception_ptr error = co_await end;
   timer.cancel();
-  co_return !*cut && !error;
+  co_return !error && !transport->lost_data();
 }
 
 }  // namespace
@@ -135,16 +136,12 @@ void StreamWriter::write(std::string_view data) const {
 }
 
 Coro<bool> StreamWriter::close_within(Delay delay) const {
-  const auto cut = std::make_shared<bool>(false);
   TimerHandle timer;
   if (EventLoop* loop = state_->loop_token->loop; loop != nullptr && !loop->is_closed()) {
-    timer = loop->call_later(delay, [cut, its = transport()] {
-      *cut = its->get_write_buffer_size() != 0;
-      its->abort();
-    });
+    timer = loop->call_later(delay, [its = transport()] { its->abort(); });
   }
   try {
-    Coro<bool> end = wait_for_end(wait_closed_error().owning(), timer, cut);
+    Coro<bool> end = wait_for_end(wait_closed_error().owning(), timer, transport());
     close();  // Last: without memory to wait, nothing has happened.
     return end;
   } catch (...) {

@@ -121,6 +121,24 @@ TEST_SUITE("streams/close_within") {
     CHECK(loop.timers().empty());
   }
 
+  TEST_CASE_FIXTURE(Stuck, "close_within: what somebody else's abort throws away is no success") {
+    const Task<bool> task = loop.create_task(made.writer.close_within(5s));
+    turn();
+    made.writer.transport()->abort();
+    turn();
+    CHECK(came_to(task) == "cut");
+    CHECK(loop.timers().empty());
+  }
+
+  TEST_CASE_FIXTURE(Stuck, "close_within: an abort that had nothing left to throw away is none") {
+    static_cast<void>(kernel.take(made.theirs));
+    turn();
+    const Task<bool> task = loop.create_task(made.writer.close_within(5s));
+    made.writer.transport()->abort();
+    turn();
+    CHECK(came_to(task) == "sent");
+  }
+
   TEST_CASE_FIXTURE(Stuck, "close_within: in no time at all it aborts at once") {
     const Task<bool> task = loop.create_task(made.writer.close_within(0s));
     turn();
