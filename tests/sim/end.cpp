@@ -212,6 +212,7 @@ void End::perform(const Step& step) {
       break;
     case Do::set_limits:
       transport->set_write_buffer_limits(static_cast<std::ptrdiff_t>(step.amount));
+      buffered_at_new_marks_ = transport->get_write_buffer_size();
       break;
     case Do::send_at_once: transport->set_gather(false); break;
     case Do::let_go: held_ = nullptr; break;
@@ -280,7 +281,9 @@ void End::check_quiet() {
   const std::size_t size = transport->get_write_buffer_size();
   const bool writing_paused = mixin_ ? mixin_->writing_paused() : writing_paused_;
   const auto low = static_cast<std::size_t>(transport->get_write_buffer_limits().low);
-  if (writing_paused && size <= low) complain("resume_writing does not come");
+  // New marks pause, but never resume, as in asyncio: that comes with the next bytes that leave.
+  if (writing_paused && size <= low && size != buffered_at_new_marks_)
+    complain("resume_writing does not come");
   if (size != 0 && world_.kernel.writable(fd_)) complain("the socket is writable, and it waits");
   if (size == 0 && transport->is_closing()) complain("connection_lost does not come");
   if (size == 0 && eof_written_ && !truth().end_sent && !truth().reset)

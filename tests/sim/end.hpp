@@ -133,6 +133,7 @@ class End {
   bool broken_ = false;  // By throwing where that ends the connection.
   bool reading_paused_ = false;
   bool writing_paused_ = false;
+  std::optional<std::size_t> buffered_at_new_marks_;
   bool resuming_ = false;
   bool end_seen_ = false;
   bool lost_ = false;
