@@ -83,7 +83,7 @@ BUGS = (
         "left > 0 && socket_->valid();"),
     # Destroyed under the lock, which its destructor wants, too.
     bug("B22", "reactor/mailbox.cpp", "unread.take(inbox_);",
-        "while (Runnable* letter = inbox_.pop()) letter->kind->drop(*letter);"),
+        "while (Queueable* letter = inbox_.pop()) letter->kind->drop(*letter);"),
     bug("B23", "reactor/kernel_posix.cpp", "birth_flags = SOCK_NONBLOCK | SOCK_CLOEXEC",
         "birth_flags = SOCK_NONBLOCK"),
     # What waits is neither run nor dropped.
@@ -134,9 +134,9 @@ BUGS = (
         "::send(fd, buffers[0].iov_base, buffers[0].iov_len, 0)"),
     bug("B44", "reactor/kernel_posix.cpp", "::sigtimedwait(&pipe, nullptr, &at_once);", ""),
     bug("B45", "net/socket_transport.cpp", "if (send_gathered()) end(nullptr);",
-        "if (send_gathered()) lose(nullptr);"),
+        "if (send_gathered()) lose();"),
     bug("B46", "net/socket_transport.cpp",
-        "loop_.ready().push(end_node_);", "lose();"),
+        "loop_.ready().push(end_node());", "lose();"),
     bug("B47", "streams/stream_writer.hpp",
         "return !writer_.transport->is_closing() && !wait_.must_wait();",
         "return !wait_.must_wait();"),

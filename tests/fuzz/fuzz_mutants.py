@@ -43,8 +43,8 @@ MUTANTS = (
            "false && hole > 0")),
     ("transport", "what a pausing callback leaves unread is delivered",
      Patch("net/socket_transport_reading.cpp", "loop_.io().set_reader(socket_->fd(), "
-           "is_reading() ? &read_node_ : nullptr);",
-           "if (is_reading()) loop_.io().set_reader(socket_->fd(), &read_node_);",
+           "is_reading() ? &reader_node() : nullptr);",
+           "if (is_reading()) loop_.io().set_reader(socket_->fd(), &reader_node());",
            "void SocketTransport::watch_reading(")),
     ("transport", "close() ends at once, whatever waits",
      Patch("net/socket_transport.cpp", "if (buffer_.empty()) return end(nullptr);",

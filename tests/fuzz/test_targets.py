@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 
 import fuzz  # noqa: E402
 import fuzz_mutants  # noqa: E402
+from planting import planted_file  # noqa: E402
 
 
 class Targets(unittest.TestCase):
@@ -24,6 +25,11 @@ class Targets(unittest.TestCase):
     def test_every_target_has_a_corpus_and_a_planted_bug(self):
         self.assertEqual({path.name for path in fuzz.CORPUS.iterdir()}, set(fuzz.MAX_BYTES))
         self.assertEqual({target for target, *_ in fuzz_mutants.MUTANTS}, set(fuzz.MAX_BYTES))
+
+    def test_every_planted_bug_still_applies_to_the_source(self):
+        for _, name, patch in fuzz_mutants.MUTANTS:
+            with self.subTest(name):
+                planted_file(patch)
 
     def test_the_corpora_are_small(self):
         size = sum(path.stat().st_size for path in fuzz.CORPUS.rglob("*") if path.is_file())

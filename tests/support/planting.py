@@ -128,7 +128,7 @@ def build(folder: pathlib.Path, target: str, patch: Patch, work: pathlib.Path,
         first_option = next(i for i, word in enumerate(command) if word.startswith("-"))
         if is_header:
             command[first_option:first_option] = [f"-I{overlay}"]
-        run([*command, "-w"], folder)
+        run([*command, "-w", "-fdiagnostics-color=never"], folder)
         if entry["output"] in link:
             link.remove(entry["output"])
         link.insert(output + 1, str(compiled))  # A library's own is not asked for any more.

@@ -53,7 +53,7 @@ MUTANTS = (
            "if (!buffer_.empty() && flow_.should_resume(buffer_.size()))"),
     mutant("connection_lost comes at once, not in the next pass", TRANSPORT,
            "void SocketTransport::end(",
-           "loop_.call_soon([self = self_, error] { self->lose(error); });", "lose(error);"),
+           "loop_.ready().push(end_node());", "lose();"),
     mutant("a read that waits is not woken by the end", READER, "void ReaderState::feed_eof(",
            "wake();", ""),
     mutant("timers are early", "reactor/event_loop.cpp", "void EventLoop::queue_due_timers(",
@@ -70,7 +70,7 @@ MUTANTS = (
            "watch_reading();", ""),
     mutant("accepting does not go on after EMFILE", "net/listener.cpp",
            "void Listener::handle_error(",
-           "retry_ = loop_.call_later(accept_retry_delay, [this] { watch(); });", ""),
+           "retry_.arm(deadline_after(loop_.time(), accept_retry_delay));", ""),
     mutant("drain() is not woken", "streams/flow_control_mixin.cpp",
            "void FlowControlMixin::resume_writing(", "detail::wake_all(drain_waiters_);", ""),
 )
