@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <weir/net/unix_connect.hpp>
 #include <weir/net/unix_server.hpp>
@@ -65,6 +66,15 @@ Coro<> unix_connect(Stage stage) {
   stage.oracle.result("greeted");
 }
 
+/// What it does rests on the scenario, and must not come when that has ended.
+struct OwnTimer {
+  explicit OwnTimer(TimerHandle its_handle) noexcept : handle(std::move(its_handle)) {}
+  OwnTimer(const OwnTimer&) = delete;
+  OwnTimer& operator=(const OwnTimer&) = delete;
+  ~OwnTimer() { handle.cancel(); }
+  TimerHandle handle;
+};
+
 /// The backlog is full for a while.
 Coro<> unix_backlog_full(Stage stage) {
   const Peer listener = Peer::listen(stage, path, 0);
@@ -72,10 +82,10 @@ Coro<> unix_backlog_full(Stage stage) {
   const auto party = std::make_shared<Party>(stage, "client");
   const auto factory = [party] { return party; };
   Peer accepted(stage, -1);
-  TimerHandle accepting =
-      get_running_loop().call_later(300ms, [&] { accepted = Peer::accept(stage, listener); });
+  OwnTimer accepting(
+      get_running_loop().call_later(300ms, [&] { accepted = Peer::accept(stage, listener); }));
   const Outcome<Connection<Party>> made = co_await outcome(create_unix_connection(factory, path));
-  accepting.cancel();
+  accepting.handle.cancel();
   made.value().transport->abort();
   co_await until([&] { return party->lost(); });
   stage.oracle.result("connected");
