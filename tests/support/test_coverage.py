@@ -54,5 +54,20 @@ class Spans(unittest.TestCase):
         self.assertEqual(coverage.spans([]), "")
 
 
+class Required(unittest.TestCase):
+    def test_the_sums_are_over_all_files(self):
+        self.assertEqual(coverage.totals(coverage.read_lcov(LCOV)),
+                         {"lines": (5, 2), "branches": (3, 1)})
+
+    def test_what_is_just_enough_is_enough(self):
+        self.assertEqual(coverage.shortfall({"lines": (100, 93), "branches": (100, 80)}), "")
+
+    def test_what_is_too_little_is_named(self):
+        self.assertEqual(coverage.shortfall({"lines": (1000, 929), "branches": (100, 80)}),
+                         "less than 93 % of the lines")
+        self.assertEqual(coverage.shortfall({"lines": (0, 0), "branches": (1000, 799)}),
+                         "less than 80 % of the branches")
+
+
 if __name__ == "__main__":
     unittest.main()
