@@ -19,7 +19,6 @@ struct Neon {
   static Vector equal(const char* at, Vector vector) noexcept {
     return vceqq_u8(vld1q_u8(reinterpret_cast<const std::uint8_t*>(at)), vector);
   }
-  static Vector both(Vector a, Vector b) noexcept { return vandq_u8(a, b); }
   static std::uint64_t mask(Vector a) noexcept {
     const Vector none = vdupq_n_u8(0);
     return mask(a, none, none, none);
@@ -41,11 +40,12 @@ struct Neon {
 };
 
 MatchBlock first_block(const char* at, std::size_t count, char byte) noexcept {
-  return first_block_of<Neon>(at, count, OneByte<Neon>(byte));
+  return OneByte<Neon>(byte).first_block(at, count, 0);
 }
 
-MatchBlock first_pair_block(const char* at, std::size_t count, BytePair pair) noexcept {
-  return first_block_of<Neon>(at, count, TwoBytes<Neon>(pair));
+MatchBlock first_pair_block(const char* at, std::size_t count, char first, char second,
+                            std::size_t gap) noexcept {
+  return first_pair_block_of<Neon>(at, count, {first, second, gap});
 }
 
 }  // namespace

@@ -34,11 +34,12 @@ MatchBlock first_block(const char* at, std::size_t count, char byte) noexcept {
   });
 }
 
-MatchBlock first_pair_block(const char* at, std::size_t count, BytePair pair) noexcept {
+MatchBlock first_pair_block(const char* at, std::size_t count, char first, char second,
+                            std::size_t gap) noexcept {
   return first_block_of(count, [=](std::size_t i) {
     note_load(at + i, 1);
-    note_load(at + i + pair.gap, 1);
-    return at[i] == pair.first && at[i + pair.gap] == pair.second;
+    note_load(at + i + gap, 1);
+    return at[i] == first && at[i + gap] == second;
   });
 }
 

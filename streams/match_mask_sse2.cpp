@@ -18,7 +18,6 @@ struct Sse2 {
   static Vector equal(const char* at, Vector vector) noexcept {
     return _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)), vector);
   }
-  static Vector both(Vector a, Vector b) noexcept { return _mm_and_si128(a, b); }
   static std::uint64_t mask(Vector a) noexcept {
     return static_cast<std::uint32_t>(_mm_movemask_epi8(a));
   }
@@ -29,11 +28,12 @@ struct Sse2 {
 };
 
 MatchBlock first_block(const char* at, std::size_t count, char byte) noexcept {
-  return first_block_of<Sse2>(at, count, OneByte<Sse2>(byte));
+  return OneByte<Sse2>(byte).first_block(at, count, 0);
 }
 
-MatchBlock first_pair_block(const char* at, std::size_t count, BytePair pair) noexcept {
-  return first_block_of<Sse2>(at, count, TwoBytes<Sse2>(pair));
+MatchBlock first_pair_block(const char* at, std::size_t count, char first, char second,
+                            std::size_t gap) noexcept {
+  return first_pair_block_of<Sse2>(at, count, {first, second, gap});
 }
 
 }  // namespace

@@ -16,7 +16,6 @@ namespace weir::detail {
 //   Vector                       16 bytes
 //   of(byte)                     16 times the byte
 //   equal(at, vector)            0xff where the 16 bytes at `at` are the vector's, else 0
-//   both(a, b)                   a and b
 //   mask(a)                      a bit for every 0xff, the lowest for the first byte
 //   mask(a, b, c, d)             the same for 64 bytes; quick where there is none
 
@@ -25,68 +24,58 @@ class OneByte {
  public:
   explicit OneByte(char byte) noexcept : byte_(byte), all_(Simd::of(byte)) {}
 
+  /// From the block that begins at `from`.
+  MatchBlock first_block(const char* at, std::size_t count, std::size_t from) const noexcept {
+    for (std::size_t i = from; i < count; i += block_bytes) {
+      if (const std::uint64_t mask = mask_from(i, at, count)) return {i, mask};
+    }
+    return {count, 0};
+  }
+  /// Of the block that begins at `i`, and ends with the bytes if not after 64 positions.
+  std::uint64_t mask_from(std::size_t i, const char* at, std::size_t count) const noexcept {
+    if (count - i >= block_bytes) return mask_of_block(at + i);
+    if (count < block_bytes) return mask_below_64(at + i, count - i);
+    // The last 64: those that have been looked at fall out.
+    return mask_of_block(at + count - block_bytes) >> (block_bytes - (count - i));
+  }
+
+ private:
+  static constexpr std::size_t block_bytes = 64;
+
   typename Simd::Vector matches(const char* at) const noexcept {
     note_load(at, 16);
     return Simd::equal(at, all_);
   }
-  std::uint64_t mask_below_16(const char* at, std::size_t count) const noexcept {
-    return match_mask_words(at, count, byte_);
+  /// Four vectors by hand: g++ 12 at -O2 does not unroll.
+  std::uint64_t mask_of_block(const char* at) const noexcept {
+    return Simd::mask(matches(at), matches(at + 16), matches(at + 32), matches(at + 48));
+  }
+  /// A vector that would end behind the last byte overlaps the one before it.
+  std::uint64_t mask_below_64(const char* at, std::size_t count) const noexcept {
+    if (count < 16) return match_mask_words(at, count, byte_);
+    std::uint64_t mask = Simd::mask(matches(at + count - 16)) << (count - 16);
+    for (std::size_t i = 0; i + 16 < count; i += 16) mask |= Simd::mask(matches(at + i)) << i;
+    return mask;
   }
 
- private:
   char byte_;
   typename Simd::Vector all_;
 };
 
+/// Blocks that hold the second byte, then the first byte in them: a block of a long record is
+/// loaded once, not twice.
 template <class Simd>
-class TwoBytes {
- public:
-  explicit TwoBytes(BytePair pair) noexcept
-      : first_(pair.first), second_(pair.second), gap_(pair.gap) {}
-
-  typename Simd::Vector matches(const char* at) const noexcept {
-    return Simd::both(first_.matches(at), second_.matches(at + gap_));
+MatchBlock first_pair_block_of(const char* at, std::size_t count, BytePair pair) noexcept {
+  const OneByte<Simd> first(pair.first);
+  const OneByte<Simd> second(pair.second);
+  MatchBlock found{0, 0};
+  for (std::size_t i = 0; i < count; i = found.offset + 64) {
+    found = second.first_block(at + pair.gap, count, i);
+    if (found.mask == 0) break;
+    found.mask &= first.mask_from(found.offset, at, count);
+    if (found.mask != 0) return found;
   }
-  std::uint64_t mask_below_16(const char* at, std::size_t count) const noexcept {
-    return first_.mask_below_16(at, count) & second_.mask_below_16(at + gap_, count);
-  }
-
- private:
-  OneByte<Simd> first_;
-  OneByte<Simd> second_;
-  std::size_t gap_;
-};
-
-/// Of the 64 positions at `at`. Four vectors by hand: g++ 12 at -O2 does not unroll.
-template <class Simd, class Pattern>
-std::uint64_t mask_of_block(const char* at, const Pattern& pattern) noexcept {
-  return Simd::mask(pattern.matches(at), pattern.matches(at + 16), pattern.matches(at + 32),
-                    pattern.matches(at + 48));
-}
-
-/// Of 1 to 63 positions. A vector that would end behind the last one overlaps the one before it.
-template <class Simd, class Pattern>
-std::uint64_t mask_below_64(const char* at, std::size_t count, const Pattern& pattern) noexcept {
-  if (count < 16) return pattern.mask_below_16(at, count);
-  std::uint64_t mask = 0;
-  for (std::size_t i = 0; i + 16 < count; i += 16) mask |= Simd::mask(pattern.matches(at + i)) << i;
-  return mask | Simd::mask(pattern.matches(at + count - 16)) << (count - 16);
-}
-
-template <class Simd, class Pattern>
-MatchBlock first_block_of(const char* at, std::size_t count, const Pattern& pattern) noexcept {
-  constexpr std::size_t block_bytes = 64;
-  std::size_t i = 0;
-  for (; count - i >= block_bytes; i += block_bytes) {
-    if (const std::uint64_t mask = mask_of_block<Simd>(at + i, pattern)) return {i, mask};
-  }
-  const std::size_t left = count - i;
-  if (left == 0) return {count, 0};
-  const std::uint64_t mask =
-      i == 0 ? mask_below_64<Simd>(at, left, pattern)
-             // The last 64: those that have been looked at fall out.
-             : mask_of_block<Simd>(at + count - block_bytes, pattern) >> (block_bytes - left);
-  return mask != 0 ? MatchBlock{i, mask} : MatchBlock{count, 0};
+  return {count, 0};
 }
 
 }  // namespace weir::detail

@@ -70,7 +70,8 @@ MatchBlock block_of(const MatchKernels& kernels, std::string_view bytes, char by
 }
 
 MatchBlock block_of(const MatchKernels& kernels, std::string_view bytes, BytePair pair) {
-  return kernels.first_pair_block(bytes.data(), bytes.size() - pair.gap, pair);
+  return kernels.first_pair_block(bytes.data(), bytes.size() - pair.gap, pair.first, pair.second,
+                                  pair.gap);
 }
 
 /// Compares where nothing may be read before the bytes, then where nothing may be read behind them.
