@@ -115,11 +115,15 @@ class OneByte {
 [[gnu::target("avx2")]] MatchBlock first_pair_block(const char* at, std::size_t count, char first,
                                                     char second, std::size_t gap) noexcept {
   if (count < block_bytes) return sse2_kernels.first_pair_block(at, count, first, second, gap);
-  if (const std::uint64_t seconds = OneByte(second).mask_of_block(at + gap)) {
-    const std::uint64_t mask = seconds & OneByte(first).mask_of_block(at);
-    if (mask != 0) return {0, mask};
+  // Short records end in the first blocks: a call for the rest costs more than looking there.
+  std::size_t i = 0;
+  for (; i < 4 * block_bytes && count - i >= block_bytes; i += block_bytes) {
+    const std::uint64_t seconds = OneByte(second).mask_of_block(at + i + gap);
+    if (seconds == 0) continue;
+    const std::uint64_t mask = seconds & OneByte(first).mask_of_block(at + i);
+    if (mask != 0) return {i, mask};
   }
-  return first_pair_block_from(block_bytes, at, count, {first, second, gap});
+  return first_pair_block_from(i, at, count, {first, second, gap});
 }
 
 }  // namespace
