@@ -1,26 +1,115 @@
 // SPDX-License-Identifier: MIT
 #include <weir/streams/find_separator.hpp>
 
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 
+#include <weir/streams/find_separator_scalar.hpp>
+#include <weir/streams/loads.hpp>
+#include <weir/streams/match_kernels.hpp>
+#include <weir/streams/match_words.hpp>
+#include <weir/streams/two_way.hpp>
+
 namespace weir::detail {
+namespace {
+
+std::size_t first_of(const MatchBlock& block) noexcept {
+  if (block.mask == 0) return not_found;
+  return block.offset + static_cast<std::size_t>(std::countr_zero(block.mask));
+}
+
+/// Two bytes of a longer separator that tell the most: the last one, and the first one that differs
+/// from it. Equal ones would hit everywhere in a run of them, which is what rulers and hostile
+/// peers are made of.
+struct Probe {
+  std::size_t lead;  // Where the first one is.
+  std::size_t gap;   // And the last one behind it.
+  char first;
+  char last;
+};
+
+Probe probe_for(std::string_view separator) noexcept {
+  const char last = separator.back();
+  std::size_t lead = 0;
+  while (lead < separator.size() && separator[lead] == last) ++lead;
+  if (lead == separator.size()) lead = 0;  // They are all the same.
+  return {lead, separator.size() - 1 - lead, separator[lead], last};
+}
+
+std::uint64_t word_at(const char* at) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/// Whether `separator` is at `at`, by words of 8, of which the last one overlaps. Adds what it has
+/// read to `bytes_read`.
+bool is_at(const char* at, std::string_view separator, std::size_t& bytes_read) noexcept {
+  const std::size_t size = separator.size();
+  if (size < 8) {
+    bytes_read += 8;
+    return load_word(at, size) == load_word(separator.data(), size);
+  }
+  for (std::size_t i = 0;; i = std::min(i + 8, size - 8)) {
+    note_load(at + i, 8);
+    bytes_read += 8;
+    if (word_at(at + i) != word_at(separator.data() + i)) return false;
+    if (i == size - 8) return true;
+  }
+}
+
+/// Separators of 3 bytes and more.
+std::size_t find_long(const MatchKernels& kernels, std::string_view haystack,
+                      std::string_view separator) noexcept {
+  const Probe probe = probe_for(separator);
+  const std::size_t starts = haystack.size() - separator.size() + 1;
+  std::size_t bytes_compared = 0;
+  for (std::size_t i = 0; i < starts;) {
+    const char* const at = haystack.data() + i;
+    const MatchBlock block =
+        kernels.first_pair_block(at + probe.lead, starts - i, probe.first, probe.last, probe.gap);
+    for (std::uint64_t mask = block.mask; mask != 0; mask &= mask - 1) {
+      const std::size_t start = i + first_of({block.offset, mask});
+      if (is_at(haystack.data() + start, separator, bytes_compared)) return start;
+      // The probe reads 2 bytes a position. A quarter of a byte more is for candidates, on average:
+      // beyond that they cost more than the search that needs no luck.
+      if (bytes_compared <= 256 + start / 4) continue;
+      const std::size_t rest = find_two_way(haystack.substr(start + 1), separator);
+      return rest == not_found ? not_found : start + 1 + rest;
+    }
+    i += block.offset + 64;
+  }
+  return not_found;
+}
+
+std::size_t find_in(const MatchKernels& kernels, std::string_view haystack,
+                    std::string_view separator) noexcept {
+  const char* const at = haystack.data();
+  const std::size_t starts = haystack.size() - separator.size() + 1;
+  if (separator.size() == 1) return first_of(kernels.first_block(at, starts, separator[0]));
+  if (separator.size() == 2) {
+    return first_of(kernels.first_pair_block(at, starts, separator[0], separator[1], 1));
+  }
+  return find_long(kernels, haystack, separator);
+}
+
+}  // namespace
+
+std::size_t find_separator_by(const MatchKernels& kernels, std::string_view haystack,
+                              std::string_view separator, std::size_t from) noexcept {
+  if (&kernels == &scalar_kernels) return find_separator_scalar(haystack, separator, from);
+  if (haystack.size() < separator.size() || from > haystack.size() - separator.size()) {
+    return not_found;
+  }
+  const std::size_t start = find_in(kernels, haystack.substr(from), separator);
+  return start == not_found ? not_found : from + start;
+}
 
 std::size_t find_separator(std::string_view haystack, std::string_view separator,
                            std::size_t from) noexcept {
-  // The last byte, because it is the rare one in practice: of "\r\n" and "\r\n\r\n" a stray "\n" is
-  // likelier to be the real end than a stray "\r".
-  const std::size_t before_last = separator.size() - 1;
-  const char last = separator[before_last];
-  std::size_t at = from + before_last;
-  while (at < haystack.size()) {
-    const void* hit = std::memchr(haystack.data() + at, last, haystack.size() - at);
-    if (hit == nullptr) return not_found;
-    at = static_cast<std::size_t>(static_cast<const char*>(hit) - haystack.data());
-    const std::size_t start = at - before_last;
-    if (std::memcmp(haystack.data() + start, separator.data(), before_last) == 0) return start;
-    ++at;
-  }
-  return not_found;
+  return find_separator_by(known_match_kernels(), haystack, separator, from);
 }
 
 }  // namespace weir::detail

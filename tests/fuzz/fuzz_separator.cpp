@@ -5,6 +5,7 @@
 
 #include <weir/streams/find_separator.hpp>
 #include <weir/streams/separators.hpp>
+#include <weir/streams/two_way.hpp>
 
 #include <tests/fuzz/choices.hpp>
 #include <tests/fuzz/targets.hpp>
@@ -66,7 +67,7 @@ void separator(std::string_view input) {
   const auto word = [&](std::size_t most) {
     return plain ? std::string(choices.take(choices.roll(most + 1))) : choices.bytes("ab", most);
   };
-  const std::string words[] = {word(12), word(4), word(4)};
+  const std::string words[] = {word(choices.one_in(4) ? 40 : 12), word(4), word(4)};
   check_order({words[0], words[1], words[2]});
   const std::size_t from = choices.roll(64);
   std::string haystack(choices.rest());
@@ -76,9 +77,22 @@ void separator(std::string_view input) {
   if (words[0].empty() || from > haystack.size()) return;
   const Exact exact_haystack(haystack);
   const Exact exact_separator(words[0]);
-  require(detail::find_separator(exact_haystack.view(), exact_separator.view(), from) ==
-              naive_search(haystack, words[0], from),
-          "the search ends where two loops end");
+  // Behind other bytes, too: vectors look at 64 positions at once.
+  const Exact later_haystack(std::string(64, '.') + haystack);
+  const std::size_t expected = naive_search(haystack, words[0], from);
+  const std::size_t expected_later =
+      naive_search(later_haystack.view(), exact_separator.view(), from);
+  for (const detail::MatchKernels* kernels : detail::available_match_kernels()) {
+    require(detail::find_separator_by(*kernels, exact_haystack.view(), exact_separator.view(),
+                                      from) == expected,
+            "every search ends where two loops end");
+    require(detail::find_separator_by(*kernels, later_haystack.view(), exact_separator.view(),
+                                      from) == expected_later,
+            "every search ends where two loops end, further on");
+  }
+  require(detail::find_two_way(exact_haystack.view(), exact_separator.view()) ==
+              naive_search(haystack, words[0], 0),
+          "the search for floods ends where two loops end");
 }
 
 }  // namespace weir::fuzz

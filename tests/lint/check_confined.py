@@ -20,8 +20,8 @@ CONFINED = {
     "sys/select.h": [],
     "sys/eventfd.h": ["reactor/poller/wakeup_eventfd.cpp"],
     "openssl/*": ["net/tls_engine_openssl.cpp"],
-    "*intrin.h": ["streams/find_separator_*.cpp"],
-    "arm_neon.h": ["streams/find_separator_neon.cpp"],
+    "*intrin.h": ["streams/match_mask_*.cpp"],
+    "arm_neon.h": ["streams/match_mask_neon.cpp"],
     "sys/socket.h": SOCKETS,
     "sys/un.h": SOCKETS,
     "netdb.h": SOCKETS,
@@ -31,7 +31,7 @@ CONFINED = {
 
 # The only files that may ask which system or processor this is.
 CONDITIONAL = ["reactor/poller/poller_default.cpp", "reactor/kernel_posix.cpp",
-               "streams/find_separator.cpp"]
+               "streams/match_mask.cpp"]
 
 
 def matches_any(path: str, patterns: list[str]) -> bool:

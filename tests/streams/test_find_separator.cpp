@@ -8,9 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include <weir/reactor/sim/sim_random.hpp>
 #include <weir/streams/find_separator.hpp>
+#include <weir/streams/match_kernels.hpp>
+#include <weir/streams/two_way.hpp>
 
+#include <tests/streams/guarded_bytes.hpp>
+
+using weir::detail::available_match_kernels;
 using weir::detail::find_separator;
+using weir::detail::find_separator_by;
+using weir::detail::find_two_way;
+using weir::detail::MatchKernels;
 using weir::detail::not_found;
 
 namespace {
@@ -43,6 +52,28 @@ std::vector<std::string> words(std::string_view letters, std::size_t most) {
   return all;
 }
 
+/// Every implementation of this processor finds what std::string::find() does.
+void check_all(std::string_view haystack, std::string_view separator, std::size_t from) {
+  const std::size_t start = haystack.find(separator, from);
+  for (const MatchKernels* kernels : available_match_kernels()) {
+    if (find_separator_by(*kernels, haystack, separator, from) == start) continue;
+    FAIL(kernels->name << ": '" << separator << "' in '" << haystack << "' from " << from);
+  }
+}
+
+/// The same where nothing can be read before the haystack, then where nothing can behind it.
+void check_between_guards(const weir::testing::GuardedBytes& memory, std::string_view haystack,
+                          std::string_view separator) {
+  check_all(memory.at_begin(haystack), separator, 0);
+  check_all(memory.at_end(haystack), separator, 0);
+}
+
+std::string word(weir::SimRandom& random, std::size_t size, std::uint32_t letters) {
+  std::string text;
+  while (text.size() < size) text += static_cast<char>('a' + random.below(letters));
+  return text;
+}
+
 }  // namespace
 
 TEST_SUITE("streams/find_separator") {
@@ -52,13 +83,72 @@ TEST_SUITE("streams/find_separator") {
       if (separator.empty()) continue;
       for (const std::string& haystack : haystacks) {
         for (std::size_t from = 0; from <= haystack.size(); ++from) {
-          const std::size_t start = haystack.find(separator, from);
-          if (find_separator(haystack, separator, from) == start) continue;
-          FAIL("'" << separator << "' in '" << haystack << "' from " << from);
+          check_all(haystack, separator, from);
         }
       }
     }
     CHECK(not_found == std::string::npos);
+  }
+
+  TEST_CASE("find_separator: agrees on longer words of two letters, behind blocks without one") {
+    // So that they lie in the first block, across two, in the tail, and anywhere in a vector.
+    std::size_t before = 0;
+    for (const std::string& word : words("ab", 13)) {
+      if (word.size() < 10) continue;
+      before = (before + 1) % 150;
+      const std::string haystack = std::string(before, '.') + word + std::string(before % 67, '.');
+      for (const std::string_view separator : {"a", "ab", "aba", "abab", "aabab", "abbabba"}) {
+        check_all(haystack, separator, 0);
+      }
+    }
+    CHECK(before < 150);
+  }
+
+  TEST_CASE("find_separator: agrees where beginnings of the separator pile up") {
+    weir::SimRandom random(1);
+    std::size_t found = 0;
+    for (int round = 0; round < 20000; ++round) {
+      const std::uint32_t letters = 1 + random.below(3);
+      const std::string separator = word(random, 1 + random.below(70), letters);
+      std::string haystack;
+      while (haystack.size() < 1500) {
+        haystack += random.coin() ? separator.substr(0, random.below(70) % separator.size())
+                                  : word(random, random.below(8), letters);
+        if (random.per_mille(30)) haystack += separator;
+      }
+      const std::size_t from = random.below(100);
+      check_all(haystack, separator, from);
+      if (haystack.find(separator, from) != std::string::npos) ++found;
+    }
+    CHECK(found > 5000);
+    CHECK(found < 20000);
+  }
+
+  TEST_CASE("find_separator: every length, alignment and place, between two guard pages") {
+    const weir::testing::GuardedBytes memory;
+    for (const std::string_view separator : {"x", "xy", "xyz", "xyzxyzxy", "xyzxyzxyzxyzxyzxyz"}) {
+      for (std::size_t size = 0; size <= 130; ++size) {
+        check_between_guards(memory, std::string(size, 'x'), separator);
+        check_between_guards(memory, std::string(size, '.'), separator);
+        for (std::size_t place = 0; place + separator.size() <= size; ++place) {
+          std::string haystack(size, '.');
+          haystack.replace(place, separator.size(), separator);
+          check_between_guards(memory, haystack, separator);
+        }
+      }
+    }
+    CHECK(memory.size() >= 130);
+  }
+
+  TEST_CASE("find_two_way: agrees with std::string::find on every word of two letters") {
+    for (const std::string& separator : words("ab", 7)) {
+      if (separator.empty()) continue;
+      for (const std::string& haystack : words("ab", 10)) {
+        if (find_two_way(haystack, separator) == haystack.find(separator)) continue;
+        FAIL("'" << separator << "' in '" << haystack << "'");
+      }
+    }
+    CHECK(find_two_way("ab", "abc") == not_found);
   }
 
   TEST_CASE("find_separator: of matches that overlap the first is found") {
