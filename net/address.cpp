@@ -13,12 +13,19 @@
 namespace weir {
 namespace {
 
-// memcpy instead of casts: the bytes are no sockaddr_in object, and the compiler may know it.
+// memcpy instead of casts: the bytes need not be an object of that type, and the compiler may know
+// it.
 template <class Address>
-Address read_as(const unsigned char* bytes) noexcept {
+Address read_as(const sockaddr* bytes) noexcept {
   Address address{};
   std::memcpy(&address, bytes, sizeof address);
   return address;
+}
+
+template <class Address>
+socklen_t write_to(sockaddr_storage& room, const Address& address) noexcept {
+  std::memcpy(&room, &address, sizeof address);
+  return sizeof address;
 }
 
 std::string path_of(const sockaddr* address, socklen_t length) {
@@ -61,26 +68,27 @@ std::string repr_of(std::string_view text) {
 }  // namespace
 
 Endpoint::Endpoint(const Endpoint& other)
-    : size_(other.size_),
-      path_(other.path_ ? std::make_unique<const std::string>(*other.path_) : nullptr) {
-  std::memcpy(bytes_, other.bytes_, sizeof bytes_);
-}
-
-Endpoint& Endpoint::operator=(Endpoint other) noexcept {
-  std::memcpy(bytes_, other.bytes_, sizeof bytes_);
-  size_ = other.size_;
-  path_ = std::move(other.path_);
-  return *this;
-}
+    : family_(other.family_),
+      port_(other.port_),
+      v4_(other.v4_),
+      aside_(other.aside_ ? std::make_unique<const Aside>(*other.aside_) : nullptr) {}
 
 Endpoint::Endpoint(const sockaddr* address, socklen_t length) {
-  static_assert(sizeof(sockaddr_in6) <= max_bytes);
   if (length < sizeof(address->sa_family)) return;
-  if (address->sa_family == AF_UNIX)
-    path_ = std::make_unique<const std::string>(path_of(address, length));
-  const std::size_t kept = address->sa_family == AF_UNIX ? sizeof address->sa_family : length;
-  size_ = static_cast<socklen_t>(std::min(kept, sizeof bytes_));
-  std::memcpy(bytes_, address, size_);
+  family_ = address->sa_family;
+  if (family_ == AF_INET && length >= sizeof(sockaddr_in)) {
+    const auto its = read_as<sockaddr_in>(address);
+    port_ = ntohs(its.sin_port);
+    std::memcpy(v4_.data(), &its.sin_addr, v4_.size());
+  } else if (family_ == AF_INET6 && length >= sizeof(sockaddr_in6)) {
+    const auto its = read_as<sockaddr_in6>(address);
+    port_ = ntohs(its.sin6_port);
+    Aside aside{.flowinfo = ntohl(its.sin6_flowinfo), .scope = its.sin6_scope_id, .path = {}};
+    std::memcpy(aside.v6.data(), &its.sin6_addr, aside.v6.size());
+    aside_ = std::make_unique<const Aside>(std::move(aside));
+  } else if (family_ == AF_UNIX) {
+    aside_ = std::make_unique<const Aside>(Aside{.path = path_of(address, length)});
+  }
 }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view host, std::uint16_t port) {
@@ -105,25 +113,33 @@ std::optional<Endpoint> Endpoint::parse(std::string_view host, std::uint16_t por
 
 Endpoint Endpoint::at_path(std::string_view path) {
   Endpoint endpoint;
-  const sa_family_t family = AF_UNIX;
-  std::memcpy(endpoint.bytes_, &family, sizeof family);
-  endpoint.size_ = sizeof family;
-  endpoint.path_ = std::make_unique<const std::string>(path);
+  endpoint.family_ = AF_UNIX;
+  endpoint.aside_ = std::make_unique<const Aside>(Aside{.path = std::string(path)});
   return endpoint;
 }
 
-int Endpoint::family() const noexcept {
-  return size_ == 0 ? AF_UNSPEC : read_as<sockaddr>(bytes_).sa_family;
-}
-
 socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
-  const bool internet = family() == AF_INET || family() == AF_INET6;
-  if (internet) std::memcpy(&room, bytes_, size_);
-  if (family() != AF_UNIX || path().size() > max_unix_path(path())) return internet ? size_ : 0;
+  if (family_ == AF_INET) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    std::memcpy(&address.sin_addr, v4_.data(), v4_.size());
+    return write_to(room, address);
+  }
+  if (family_ == AF_INET6 && aside_) {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(port_);
+    address.sin6_flowinfo = htonl(aside_->flowinfo);
+    address.sin6_scope_id = aside_->scope;
+    std::memcpy(&address.sin6_addr, aside_->v6.data(), aside_->v6.size());
+    return write_to(room, address);
+  }
+  if (family_ != AF_UNIX || path().size() > max_unix_path(path())) return 0;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path().data(), path().size());
-  std::memcpy(&room, &address, sizeof address);
+  write_to(room, address);
   // A path has a NUL behind it. Of an abstract name every byte counts.
   const bool has_end = !path().empty() && path()[0] != '\0';
   return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path().size() +
@@ -132,53 +148,32 @@ socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
 
 std::string Endpoint::host() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  switch (family()) {
-    case AF_INET: {
-      const auto v4 = read_as<sockaddr_in>(bytes_);
-      return ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-    }
-    case AF_INET6: {
-      const auto v6 = read_as<sockaddr_in6>(bytes_);
-      return ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    }
-    default: return std::string(path());
-  }
-}
-
-std::uint16_t Endpoint::port() const noexcept {
-  switch (family()) {
-    case AF_INET: return ntohs(read_as<sockaddr_in>(bytes_).sin_port);
-    case AF_INET6: return ntohs(read_as<sockaddr_in6>(bytes_).sin6_port);
-    default: return 0;
-  }
+  if (family_ == AF_INET) return ::inet_ntop(AF_INET, v4_.data(), text.data(), text.size());
+  if (family_ == AF_INET6 && aside_)
+    return ::inet_ntop(AF_INET6, aside_->v6.data(), text.data(), text.size());
+  return std::string(path());
 }
 
 Endpoint Endpoint::with_port(std::uint16_t port) const {
   Endpoint other = *this;
-  const std::uint16_t network = htons(port);
-  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  if (family() == AF_INET || family() == AF_INET6) {
-    std::memcpy(other.bytes_ + offsetof(sockaddr_in, sin_port), &network, sizeof network);
-  }
+  if (family_ == AF_INET || family_ == AF_INET6) other.port_ = port;
   return other;
 }
 
 std::string Endpoint::repr() const {
-  const std::string start = "('" + host() + "', " + std::to_string(port());
-  switch (family()) {
-    case AF_INET: return start + ")";
-    case AF_INET6: {
-      const auto v6 = read_as<sockaddr_in6>(bytes_);
-      return start + ", " + std::to_string(ntohl(v6.sin6_flowinfo)) + ", " +
-             std::to_string(v6.sin6_scope_id) + ")";
-    }
-    default: return repr_of(path());
+  const std::string start = "('" + host() + "', " + std::to_string(port_);
+  if (family_ == AF_INET) return start + ")";
+  if (family_ == AF_INET6 && aside_) {
+    return start + ", " + std::to_string(aside_->flowinfo) + ", " + std::to_string(aside_->scope) +
+           ")";
   }
+  return repr_of(path());
 }
 
 bool operator==(const Endpoint& a, const Endpoint& b) noexcept {
-  return a.size_ == b.size_ && std::memcmp(a.bytes_, b.bytes_, a.size_) == 0 &&
-         a.path() == b.path();
+  const bool same = a.family_ == b.family_ && a.port_ == b.port_ && a.v4_ == b.v4_;
+  if (!same || !a.aside_ || !b.aside_) return same && !a.aside_ && !b.aside_;
+  return *a.aside_ == *b.aside_;
 }
 
 }  // namespace weir

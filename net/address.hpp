@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,7 +24,8 @@ class Endpoint {
   Endpoint() = default;
   Endpoint(const Endpoint& other);
   Endpoint(Endpoint&& other) noexcept = default;
-  Endpoint& operator=(Endpoint other) noexcept;
+  Endpoint& operator=(const Endpoint& other) { return *this = Endpoint(other); }
+  Endpoint& operator=(Endpoint&& other) noexcept = default;
   ~Endpoint() = default;
 
   /// Copies a kernel's address. A family that weir does not know keeps nothing but its number.
@@ -37,9 +39,9 @@ class Endpoint {
   /// A unix socket: a path, or an abstract name (Linux), which begins with a NUL.
   static Endpoint at_path(std::string_view path);
 
-  int family() const noexcept;
+  int family() const noexcept { return family_; }
   std::string host() const;
-  std::uint16_t port() const noexcept;
+  std::uint16_t port() const noexcept { return port_; }
   /// The same address with another port.
   Endpoint with_port(std::uint16_t port) const;
   std::string repr() const;
@@ -51,13 +53,21 @@ class Endpoint {
   friend bool operator==(const Endpoint& a, const Endpoint& b) noexcept;
 
  private:
-  std::string_view path() const noexcept { return path_ ? std::string_view(*path_) : ""; }
+  // What an IPv4 address does not need lies aside: every connection has two endpoints.
+  struct Aside {
+    std::array<unsigned char, 16> v6{};
+    std::uint32_t flowinfo = 0;
+    std::uint32_t scope = 0;
+    std::string path;
+    friend bool operator==(const Aside&, const Aside&) = default;
+  };
 
-  // sockaddr_in6, the larger of the two internet addresses; the path of a unix socket goes aside.
-  static constexpr std::size_t max_bytes = 28;
-  alignas(8) unsigned char bytes_[max_bytes] = {};
-  socklen_t size_ = 0;
-  std::unique_ptr<const std::string> path_;  // Of a unix socket only.
+  std::string_view path() const noexcept { return aside_ ? std::string_view(aside_->path) : ""; }
+
+  std::uint16_t family_ = AF_UNSPEC;
+  std::uint16_t port_ = 0;
+  std::array<unsigned char, 4> v4_{};
+  std::unique_ptr<const Aside> aside_;  // Of IPv6 and unix.
 };
 
 }  // namespace weir

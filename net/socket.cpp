@@ -21,8 +21,8 @@ Endpoint endpoint_from(Ask&& ask) {
 }  // namespace
 
 Socket::Socket(Kernel& kernel, int fd, int protocol) : fd_(kernel, fd), protocol_(protocol) {
-  type_ = option_or(kernel, fd, SO_TYPE, 0);
-  family_ = local_endpoint().family();
+  type_ = static_cast<std::uint16_t>(option_or(kernel, fd, SO_TYPE, 0));
+  family_ = static_cast<std::uint16_t>(local_endpoint().family());
   // Only a socket: others may share the open file of a terminal or a pipe, and the flag with it.
   if (type_ != 0) static_cast<void>(kernel.set_nonblocking(fd));
 }
@@ -33,8 +33,8 @@ Socket Socket::open(Kernel& kernel, int family, int type, int protocol, int& err
   error = made.error;
   if (!made.ok()) return socket;
   socket.fd_ = UniqueFd(kernel, static_cast<int>(made.value));
-  socket.family_ = family;
-  socket.type_ = type;
+  socket.family_ = static_cast<std::uint16_t>(family);
+  socket.type_ = static_cast<std::uint16_t>(type);
   socket.protocol_ = protocol;
   return socket;
 }

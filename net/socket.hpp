@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,8 +61,9 @@ class Socket {
   Kernel& kernel() noexcept { return fd_.kernel(); }
 
   UniqueFd fd_;
-  int family_ = AF_UNSPEC;
-  int type_ = 0;
+  // Small: every connection has one.
+  std::uint16_t family_ = AF_UNSPEC;
+  std::uint16_t type_ = 0;
   int protocol_ = 0;
 };
 

@@ -79,7 +79,7 @@ const RunnableKind SocketTransport::end_kind = {
 
 // ---- From the socket to connection_made
 
-SocketTransport::SocketTransport(EventLoop& loop, Socket socket,
+SocketTransport::SocketTransport(Private, EventLoop& loop, Socket socket,
                                  std::shared_ptr<BaseProtocol> protocol, Endpoint peer,
                                  std::shared_ptr<TransportOwner> owner)
     : Owned(owned_kind),
@@ -90,10 +90,10 @@ SocketTransport::SocketTransport(EventLoop& loop, Socket socket,
       loop_(loop),
       loop_token_(loop.token()),
       block_(loop.service<ReadBlock>()),
-      socket_(std::make_shared<Socket>(std::move(socket))),
+      socket_(std::move(socket)),
       owner_(std::move(owner)),
-      sockname_(socket_->local_endpoint()),
-      peername_(peer.family() == AF_UNSPEC ? socket_->remote_endpoint() : std::move(peer)) {
+      sockname_(socket_.local_endpoint()),
+      peername_(peer.family() == AF_UNSPEC ? socket_.remote_endpoint() : std::move(peer)) {
   adopt(std::move(protocol));
 }
 
@@ -110,9 +110,9 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
   // What still watches the socket would hear nothing more, and could not be removed either.
   loop.remove_reader(socket.fd());
   loop.remove_writer(socket.fd());
-  const std::shared_ptr<SocketTransport> transport(new SocketTransport(
-      loop, std::move(socket), std::move(protocol), std::move(peer), std::move(owner)));
-  Socket& its = *transport->socket_;
+  const auto transport = std::make_shared<SocketTransport>(
+      Private(), loop, std::move(socket), std::move(protocol), std::move(peer), std::move(owner));
+  Socket& its = transport->socket_;
   const bool is_tcp = (its.family() == AF_INET || its.family() == AF_INET6) &&
                       its.type() == SOCK_STREAM && its.protocol() == IPPROTO_TCP;
   // Answers are small and wait for nothing: Nagle would hold them back. A socket that refuses still
@@ -148,7 +148,7 @@ void SocketTransport::start_reading() {
   if (state_ == State::ending || state_ == State::ended) return;
   Runnable* reader = is_reading() ? &reader_node() : nullptr;
   Runnable* writer = blocked_ ? &writer_node() : nullptr;
-  if (const int error = loop_.io().open(socket_->fd(), reader, writer); error != 0) {
+  if (const int error = loop_.io().open(socket_.fd(), reader, writer); error != 0) {
     fatal_error(make_os_error(error), "Fatal error: the poller refuses the socket");
   }
 }
@@ -204,7 +204,7 @@ void SocketTransport::send_now(std::span<const std::string_view> pieces) {
     if (count == max_pieces) break;
     if (!piece.empty()) vectors[count++] = to_iovec(piece);
   }
-  const IoResult sent = socket_->send(std::span(vectors).first(count));
+  const IoResult sent = socket_.send(std::span(vectors).first(count));
   if (!sent.ok() && !sent.would_block()) {
     return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
   }
@@ -235,7 +235,7 @@ void SocketTransport::event_drained() {
 bool SocketTransport::send_gathered() {
   if (buffer_.empty() || blocked_ || state_ == State::ending || state_ == State::ended) return true;
   const iovec all = to_iovec(buffer_.bytes());
-  const IoResult sent = socket_->send(std::span(&all, 1));
+  const IoResult sent = socket_.send(std::span(&all, 1));
   if (!sent.ok() && !sent.would_block()) {
     fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
     return false;
@@ -250,7 +250,7 @@ bool SocketTransport::send_gathered() {
 // Next: SocketTransport::write_ready (net/socket_transport.cpp)
 void SocketTransport::wait_until_writable() {
   blocked_ = true;
-  if (reading_started_) loop_.io().set_writer(socket_->fd(), &writer_node());
+  if (reading_started_) loop_.io().set_writer(socket_.fd(), &writer_node());
 }
 
 void SocketTransport::after_enqueue() {
@@ -265,7 +265,7 @@ void SocketTransport::write_ready() {
   const std::shared_ptr<SocketTransport> keep = self_;
   if (!buffer_.empty()) {  // Else a sendfile() waits for room.
     const iovec all = to_iovec(buffer_.bytes());
-    const IoResult sent = socket_->send(std::span(&all, 1));
+    const IoResult sent = socket_.send(std::span(&all, 1));
     if (sent.would_block()) return;
     if (!sent.ok())
       return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
@@ -273,7 +273,7 @@ void SocketTransport::write_ready() {
   }
   if (buffer_.empty()) {
     blocked_ = false;
-    loop_.io().set_writer(socket_->fd(), nullptr);
+    loop_.io().set_writer(socket_.fd(), nullptr);
   }
   if (flow_.should_resume(buffer_.size())) {
     call_flow(&BaseProtocol::resume_writing,
@@ -304,7 +304,7 @@ void SocketTransport::write_eof() {
 
 void SocketTransport::send_eof() {
   write_side_ = WriteSide::eof_sent;
-  if (const int error = socket_->shutdown(SHUT_WR); error != 0) throw_os_error(error);
+  if (const int error = socket_.shutdown(SHUT_WR); error != 0) throw_os_error(error);
 }
 
 void SocketTransport::set_gather(bool enabled) {
@@ -328,7 +328,7 @@ void SocketTransport::close() {
   if (!send_gathered()) return;
   if (buffer_.empty()) return end(nullptr);
   state_ = State::flushing;
-  loop_.io().set_reader(socket_->fd(), nullptr);
+  loop_.io().set_reader(socket_.fd(), nullptr);
 }
 
 void SocketTransport::abort() {
@@ -364,8 +364,8 @@ void SocketTransport::end(const std::exception_ptr& error) noexcept {
   DrainHook::unlink();
   blocked_ = false;
   end_wait();
-  loop_.io().set_reader(socket_->fd(), nullptr);
-  loop_.io().set_writer(socket_->fd(), nullptr);
+  loop_.io().set_reader(socket_.fd(), nullptr);
+  loop_.io().set_writer(socket_.fd(), nullptr);
   loop_.ready().push(end_node());
 }
 
@@ -384,8 +384,8 @@ void SocketTransport::lose() {
   } catch (...) {
     report("Exception in callback SocketTransport.connection_lost(...)", std::current_exception());
   }
-  loop_.io().forget(socket_->fd());  // Before the close: a dup of it would stay registered.
-  socket_->close();
+  loop_.io().forget(socket_.fd());  // Before the close: a dup of it would stay registered.
+  socket_.close();
   {
     const MayAllocScope users;  // The protocol's destructor.
     protocol_ = nullptr;
@@ -415,7 +415,7 @@ void SocketTransport::set_protocol(std::shared_ptr<BaseProtocol> protocol) {
 ExtraInfo SocketTransport::get_extra_info(std::string_view name) {
   if (name == "socket") {
     send_gathered();  // Whoever asks may send on it, or look at what was sent.
-    return ExtraInfo(TransportSocket(socket_));
+    return ExtraInfo(TransportSocket(std::shared_ptr<Socket>(shared_from_this(), &socket_)));
   }
   if (name == "sockname" && sockname_.family() != AF_UNSPEC) return ExtraInfo(sockname_);
   if (name == "peername" && peername_.family() != AF_UNSPEC) return ExtraInfo(peername_);
@@ -424,7 +424,7 @@ ExtraInfo SocketTransport::get_extra_info(std::string_view name) {
 
 std::string SocketTransport::repr() const {
   std::string text = "<SocketTransport";
-  text += socket_->valid() ? " fd=" + std::to_string(socket_->fd()) : std::string(" closed");
+  text += socket_.valid() ? " fd=" + std::to_string(socket_.fd()) : std::string(" closed");
   if (state_ == State::flushing || state_ == State::ending) text += " closing";
   return text + " peer=" + peername_.repr() + ">";
 }

@@ -64,6 +64,8 @@ class SocketTransport final : public Transport,
                               private TransportWriter,
                               private TransportEnd,
                               public std::enable_shared_from_this<SocketTransport> {
+  struct Private {};
+
  public:
   /// Makes the transport and schedules, in this order: connection_made, the start of reading,
   /// `connected`.
@@ -75,6 +77,9 @@ class SocketTransport final : public Transport,
                                                 Endpoint peer,
                                                 std::shared_ptr<TransportOwner> owner,
                                                 Callback connected);
+  /// For start().
+  SocketTransport(Private, EventLoop& loop, Socket socket, std::shared_ptr<BaseProtocol> protocol,
+                  Endpoint peer, std::shared_ptr<TransportOwner> owner);
   ~SocketTransport() override;
 
   void pause_reading() override;
@@ -125,9 +130,6 @@ class SocketTransport final : public Transport,
     const char* lent;
   };
 
-  SocketTransport(EventLoop& loop, Socket socket, std::shared_ptr<BaseProtocol> protocol,
-                  Endpoint peer, std::shared_ptr<TransportOwner> owner);
-
   void make_connection();
   void start_reading();
   void adopt(std::shared_ptr<BaseProtocol> protocol);
@@ -174,7 +176,7 @@ class SocketTransport final : public Transport,
                      // is there.
   Ref<LoopToken> loop_token_;
   ReadBlock& block_;
-  std::shared_ptr<Socket> socket_;
+  Socket socket_;
   std::shared_ptr<BaseProtocol> protocol_;
   Protocol* streaming_ = nullptr;  // protocol_ is one of these two.
   BufferedProtocol* buffered_ = nullptr;
@@ -182,7 +184,7 @@ class SocketTransport final : public Transport,
   std::shared_ptr<SocketTransport> self_;  // The loop's hold, until connection_lost has returned.
   WriteBuffer buffer_;
   FlowControl flow_;
-  std::optional<Future<>> waiter_;  // What drained() or writable() gave out.
+  Ref<FutureState<void>> waiter_;  // What drained() or writable() gave out.
   Endpoint sockname_;
   Endpoint peername_;
   std::uint32_t lost_writes_ =

@@ -18,7 +18,7 @@ void SocketTransport::read_ready() {
   if (streaming_ == nullptr) return read_into(*buffered_);
   const std::span<char> room = block_.room();
   // Once per event: a busy peer must not starve the others.
-  const IoResult got = socket_->recv(room);
+  const IoResult got = socket_.recv(room);
   if (!received(got)) return;
   try {
     streaming_->data_received({room.data(), static_cast<std::size_t>(got.value)});
@@ -46,7 +46,7 @@ void SocketTransport::read_into(BufferedProtocol& protocol) {
     return callback_failed(std::current_exception(),
                            "Fatal error: protocol.get_buffer() call failed.");
   }
-  const IoResult got = socket_->recv(room);
+  const IoResult got = socket_.recv(room);
   if (!received(got)) return;
   try {
     protocol.buffer_updated(static_cast<std::size_t>(got.value));
@@ -100,7 +100,7 @@ void SocketTransport::resume_reading() {
 /// Has the poller watch for what can be received just if it is wanted now.
 void SocketTransport::watch_reading() {
   if (state_ != State::open || !reading_started_) return;
-  loop_.io().set_reader(socket_->fd(), is_reading() ? &reader_node() : nullptr);
+  loop_.io().set_reader(socket_.fd(), is_reading() ? &reader_node() : nullptr);
 }
 
 bool SocketTransport::is_reading() const {

@@ -20,15 +20,16 @@ void SocketTransport::begin_sendfile() {
 }
 
 void SocketTransport::end_sendfile() {
-  waiter_.reset();
+  waiter_ = {};
   write_side_ = WriteSide::open;
   watch_reading();  // A writer's watch ends by itself, when there is room.
 }
 
 Future<> SocketTransport::drained() {
   send_gathered();  // May end the connection.
-  waiter_ = loop_.create_future<void>();
-  const Future<> waiter = *waiter_;
+  loop_.check_closed();
+  waiter_ = Ref<FutureState<void>>(new PlainFutureState<void>(loop_));
+  const Future<> waiter(waiter_.get());
   if (buffer_.empty() && !blocked_) end_wait();  // That is so, too, when it has ended.
   return waiter;
 }
@@ -41,7 +42,7 @@ Future<> SocketTransport::writable() {
 /// Whoever waits may go on, or hears how the connection ended.
 void SocketTransport::end_wait() {
   if (!waiter_) return;
-  const Future<> waiter = *std::exchange(waiter_, std::nullopt);
+  const Future<> waiter(std::exchange(waiter_, {}).get());
   if (waiter.done()) return;  // Cancelled.
   if (state_ == State::open) return waiter.set_result();
   waiter.set_exception(why_closed());
@@ -56,7 +57,7 @@ std::exception_ptr SocketTransport::why_closed() const noexcept {
 
 IoResult SocketTransport::send_from(int file, std::int64_t offset, std::size_t bytes) {
   if (state_ != State::open) std::rethrow_exception(why_closed());
-  return loop_.kernel().sendfile(socket_->fd(), file, offset, bytes);
+  return loop_.kernel().sendfile(socket_.fd(), file, offset, bytes);
 }
 
 void SocketTransport::send_block(std::string_view block) {
