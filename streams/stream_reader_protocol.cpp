@@ -7,12 +7,55 @@
 namespace weir {
 namespace {
 
+bool is_keyboard_interrupt(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const KeyboardInterrupt&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 void report_client_failure(EventLoop& loop, const Transport& transport,
                            const std::exception_ptr& error) {
   loop.report("Unhandled exception in client_connected_cb", error, [&](ExceptionContext context) {
     return std::move(context).with("transport", transport.repr());
   });
 }
+
+/// Hears what became of a client's task. Holds the callable, whose captures the coroutine may use.
+struct ClientEnd final : detail::FutureWaiter {
+  ClientEnd(std::shared_ptr<Transport> its_transport, ClientConnected its_callable) noexcept
+      : FutureWaiter(end_kind),
+        transport(std::move(its_transport)),
+        callable(std::move(its_callable)) {}
+
+  void task_ended() {
+    if (future->status == detail::FutureBase::Status::cancelled) return transport->close();
+    const std::exception_ptr error = future->fetch_exception();
+    if (!error) return;
+    if (!is_keyboard_interrupt(error)) report_client_failure(future->loop(), *transport, error);
+    transport->close();
+  }
+
+  static const detail::RunnableKind end_kind;
+  std::shared_ptr<Transport> transport;
+  ClientConnected callable;
+};
+
+ClientEnd& end_of(detail::Runnable& runnable) {
+  return static_cast<ClientEnd&>(static_cast<detail::FutureWaiter&>(runnable));
+}
+
+const detail::RunnableKind ClientEnd::end_kind = {
+    [](detail::Runnable& runnable) {
+      const std::unique_ptr<ClientEnd> self(&end_of(runnable));
+      self->task_ended();
+    },
+    [](const detail::Runnable&) { return std::string("<end of a client>"); },
+    [](detail::Runnable& runnable) { delete &end_of(runnable); },
+};
 
 }  // namespace
 
@@ -32,31 +75,15 @@ void StreamReaderProtocol::start_client(const std::shared_ptr<Transport>& transp
   try {
     StreamWriter writer(transport, shared_from_this(), reader_, &loop);
     std::optional<Coro<>> client = client_connected_(reader_, std::move(writer));
-    if (client) loop.create_task(run_client(std::move(*client), client_connected_, transport));
+    if (!client) return;
+    auto end = std::make_unique<ClientEnd>(transport, client_connected_);
+    const Task<> task = loop.create_task(std::move(*client));
+    task.state().add_waiter(*end.release());
   } catch (const KeyboardInterrupt&) {  // The program's, not the client's: it ends the loop.
     transport->close();
     throw;
   } catch (...) {
     report_client_failure(loop, *transport, std::current_exception());
-    transport->close();
-  }
-}
-
-/// What becomes of a client's coroutine. `keep` holds the callable, whose captures the coroutine
-/// may use.
-Coro<> StreamReaderProtocol::run_client(Coro<> client, ClientConnected keep,
-                                        std::shared_ptr<Transport> transport) {
-  const ClientConnected held = std::move(keep);
-  try {
-    co_await std::move(client);
-  } catch (const CancelledError&) {
-    transport->close();
-    throw;
-  } catch (const KeyboardInterrupt&) {
-    transport->close();
-    throw;
-  } catch (...) {
-    report_client_failure(get_running_loop(), *transport, std::current_exception());
     transport->close();
   }
 }

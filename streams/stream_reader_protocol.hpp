@@ -96,8 +96,6 @@ class StreamReaderProtocol final : public FlowControlMixin,
 
  private:
   void start_client(const std::shared_ptr<Transport>& transport);
-  static Coro<> run_client(Coro<> client, ClientConnected keep,
-                           std::shared_ptr<Transport> transport);
 
   StreamReader reader_;
   ClientConnected client_connected_;

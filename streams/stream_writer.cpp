@@ -70,13 +70,24 @@ const RunnableKind DrainWait::wake_kind = {
     [](Runnable& runnable) {
       auto& wait = static_cast<DrainWait&>(static_cast<ListWait&>(runnable));
       const bool yielded = std::exchange(wait.yielding, false);
-      if (yielded && !wait.cancelled && wait.must_wait()) return wait.join_list();
+      if (yielded && !wait.cancelled && wait.writer.must_wait()) return wait.join_list();
       wait.task->step();
     },
     describe_wait,
 };
 
-DrainWait::DrainWait(WriterState& its_writer) noexcept : ListWait(wake_kind), writer(its_writer) {}
+const Parked::Kind DrainWait::parked_kind = {
+    [](Parked& parked, const std::string& message) {
+      return ListWait::parked_kind.cancel(parked, message);
+    },
+    [](Parked& parked) noexcept {
+      ListWait::parked_kind.forget(parked);
+      delete &static_cast<DrainWait&>(static_cast<ListWait&>(parked));
+    },
+};
+
+DrainWait::DrainWait(WriterState& its_writer) noexcept
+    : ListWait(wake_kind, parked_kind), writer(its_writer) {}
 
 void DrainWait::park(PromiseBase& promise) {
   if (writer.transport->is_closing()) {
@@ -115,16 +126,17 @@ Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer,
 }  // namespace
 
 void Drain::await_resume() const {
-  if (waited_) {
-    wait_.check();
-    if (wait_.listed)
+  if (wait_ != nullptr) {
+    const std::unique_ptr<detail::DrainWait> ended(wait_);
+    ended->check();
+    if (ended->listed)
       return;  // Released: by room in the buffer, or by a clean end. Both are success.
-  } else if (writer_.reader && writer_.reader->exception()) {
-    writer_.reader->throw_stored();
+  } else if (writer_->reader && writer_->reader->exception()) {
+    writer_->reader->throw_stored();
   }
-  if (!writer_.protocol->is_lost()) return;
+  if (!writer_->protocol->is_lost()) return;
   ConnectionResetError lost("Connection lost");
-  lost.cause = writer_.protocol->lost_error();
+  lost.cause = writer_->protocol->lost_error();
   throw lost;
 }
 

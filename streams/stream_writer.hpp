@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <initializer_list>
 #include <memory>
@@ -10,10 +11,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <weir/net/transport.hpp>
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/pool.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/promise.hpp>
@@ -39,6 +42,9 @@ class WriterState final : public Counted<WriterState>, public Queueable {
     if (reader) reader->note_activity();
   }
 
+  /// Whether a drain() has to wait now.
+  bool must_wait() const noexcept { return protocol->writing_paused() && !protocol->is_lost(); }
+
   /// How long a drain() may wait.
   struct Deadline {
     explicit Deadline(WriterState& writer, EventLoop& loop);
@@ -57,14 +63,14 @@ class WriterState final : public Counted<WriterState>, public Queueable {
   std::optional<TimePoint> expire(TimePoint now);
 };
 /// A task in drain(): first one pass if the transport is closing, then as long as writing is
-/// paused.
+/// paused. From the pool, for a drain() that has nothing to wait for, as nearly all, should cost a
+/// coroutine's frame two pointers. Whoever ends the wait frees it: await_resume(), or forget.
 struct DrainWait final : ListWait {
   explicit DrainWait(WriterState& its_writer) noexcept;
+  static void* operator new(std::size_t bytes) { return pool_allocate(bytes); }
+  static void operator delete(void* wait, std::size_t bytes) noexcept { pool_free(wait, bytes); }
   void park(PromiseBase& waiter);
   void join_list();
-  bool must_wait() const noexcept {
-    return writer.protocol->writing_paused() && !writer.protocol->is_lost();
-  }
 
   WriterState& writer;
   bool yielding = false;
@@ -74,6 +80,7 @@ struct DrainWait final : ListWait {
 
  private:
   static const RunnableKind wake_kind;
+  static const Parked::Kind parked_kind;
 };
 
 }  // namespace detail
@@ -81,19 +88,16 @@ struct DrainWait final : ListWait {
 /// What drain() returns; await it in the same expression, or give it to wait_for() or outcome().
 class [[nodiscard]] Drain {
  public:
-  explicit Drain(detail::WriterState& writer) noexcept : writer_(writer), wait_(writer) {}
-  Drain(const Drain& other) noexcept : Drain(other.writer_) {}
-  Drain& operator=(const Drain&) = delete;
-  ~Drain() = default;
+  explicit Drain(detail::WriterState& writer) noexcept : writer_(&writer) {}
 
   bool await_ready() const noexcept {
-    if (writer_.reader && writer_.reader->exception()) return true;  // await_resume() throws it.
-    return !writer_.transport->is_closing() && !wait_.must_wait();
+    if (writer_->reader && writer_->reader->exception()) return true;  // await_resume() throws it.
+    return !writer_->transport->is_closing() && !writer_->must_wait();
   }
   template <detail::WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
-    waited_ = true;
-    wait_.park(waiter.promise());
+    wait_ = new detail::DrainWait(*writer_);
+    wait_->park(waiter.promise());
   }
   /// Throws what drain() throws.
   void await_resume() const;
@@ -102,10 +106,11 @@ class [[nodiscard]] Drain {
   Owning owning() const;
 
  private:
-  detail::WriterState& writer_;
-  detail::DrainWait wait_;
-  bool waited_ = false;
+  detail::WriterState* writer_;
+  detail::DrainWait* wait_ = nullptr;  // Set while it waits.
 };
+// g++ 12 destroys some temporaries of a co_await expression twice; this one has no destructor.
+static_assert(std::is_trivially_destructible_v<Drain>);
 
 /// A Drain that keeps its writer alive.
 class [[nodiscard]] Drain::Owning {
@@ -116,7 +121,7 @@ class [[nodiscard]] Drain::Owning {
  private:
   detail::Ref<detail::WriterState> writer_;
 };
-inline Drain::Owning Drain::owning() const { return Owning(writer_); }
+inline Drain::Owning Drain::owning() const { return Owning(*writer_); }
 
 namespace detail {
 

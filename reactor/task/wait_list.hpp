@@ -37,13 +37,14 @@ struct ListWait : ListLink, Queueable, Parked {
   std::exception_ptr error;
 
  protected:
-  explicit ListWait(const RunnableKind& its_kind) noexcept
-      : Queueable(its_kind), Parked(parked_kind) {}
+  explicit ListWait(const RunnableKind& its_kind,
+                    const Parked::Kind& its_parked_kind = parked_kind) noexcept
+      : Queueable(its_kind), Parked(its_parked_kind) {}
   static std::string describe_wait(const Runnable& runnable);
+  static const Parked::Kind parked_kind;
 
  private:
   static const RunnableKind wake_kind;
-  static const Parked::Kind parked_kind;
 };
 
 using WaitList = IntrusiveList<ListWait>;
