@@ -48,9 +48,9 @@ MUTANTS = (
      Patch("reactor/timer_heap.cpp", "hole > 0 && before(last, entries_[(hole - 1) / arity])",
            "false && hole > 0")),
     ("transport", "what a pausing callback leaves unread is delivered",
-     Patch("net/socket_transport_reading.cpp", "loop_.io().set_reader(socket_->fd(), "
+     Patch("net/socket_transport_reading.cpp", "loop_.io().set_reader(socket_.fd(), "
            "is_reading() ? &reader_node() : nullptr);",
-           "if (is_reading()) loop_.io().set_reader(socket_->fd(), &reader_node());",
+           "if (is_reading()) loop_.io().set_reader(socket_.fd(), &reader_node());",
            "void SocketTransport::watch_reading(")),
     ("transport", "close() ends at once, whatever waits",
      Patch("net/socket_transport.cpp", "if (buffer_.empty()) return end(nullptr);",
