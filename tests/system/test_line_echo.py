@@ -2,6 +2,7 @@
 """docs/examples/line_echo as its clients and the kernel see it: answers, system calls, memory."""
 
 import asyncio
+import os
 import pathlib
 import re
 import resource
@@ -112,7 +113,8 @@ class SystemCalls(unittest.TestCase):
         first, first_account = measure(few, lines)
         second, second_account = measure(many, lines)
         count = (many - few) * lines
-        if not sanitized():
+        # The emulation of kevent() makes system calls of its own.
+        if not sanitized() and os.environ.get("WEIR_POLLER") != "kqueue":
             self.check_agreement(first, first_account)
             self.check_agreement(second, second_account)
             cost = (sum(second.values()) - sum(first.values())) / count
