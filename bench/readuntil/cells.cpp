@@ -207,6 +207,17 @@ void add_consumers(std::vector<Cell>& cells) {
   }
 }
 
+void add_loopback(std::vector<Cell>& cells) {
+  for (const std::size_t record : Sizes{64, kib}) {
+    Cell cell = plain("loopback", lf, record, 64 * kib, record == 64);
+    cell.field = Field::loopback;
+    cell.make = [record] {
+      return make_workload(plain_records(record, 32 * mib, lf.separators), lf.separators, 64 * kib);
+    };
+    cells.push_back(std::move(cell));
+  }
+}
+
 }  // namespace
 
 std::vector<Cell> all_cells() {
@@ -219,6 +230,7 @@ std::vector<Cell> all_cells() {
   add_real(cells);
   add_hostile(cells);
   add_consumers(cells);
+  add_loopback(cells);
   return cells;
 }
 

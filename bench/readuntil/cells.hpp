@@ -11,7 +11,7 @@
 namespace weir::bench {
 
 /// Who takes part.
-enum class Field { resident, stream, lines, connections, habits };
+enum class Field { resident, stream, lines, connections, habits, loopback };
 
 /// One workload of the grid, made when its turn comes.
 struct Cell {

@@ -2,6 +2,7 @@
 #include <bench/readuntil/contest.hpp>
 
 #include <benchmark/benchmark.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -63,10 +64,26 @@ double timed(Contestant& side, const Workload& workload, std::int64_t passes) {
   return reporter.ns();
 }
 
+/// What this process has had of the processor.
+struct Used {
+  double user = 0;
+  double system = 0;
+};
+
+Used used() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return {seconds(usage.ru_utime), seconds(usage.ru_stime)};
+}
+
 struct Entry {
   Contestant* side;
   std::int64_t passes;
   Result result;
+  Used total;
 };
 
 /// Ready to be timed: checked, warm, and with as many passes as fill a round.
@@ -77,7 +94,7 @@ Entry enter(Contestant& side, const Workload& workload, const Effort& effort) {
   check_pass(side, side.pass(workload), workload);
   const double ns = std::max(timed(side, workload, 1), 1.0);
   const auto passes = static_cast<std::int64_t>(std::ceil(effort.round_ms * 1e6 / ns));
-  return {&side, passes, {side.name(), {}}};
+  return {&side, passes, {side.name(), {}, 0}, {}};
 }
 
 }  // namespace
@@ -90,7 +107,11 @@ std::vector<Result> contest(const std::vector<Side>& sides, const Workload& work
   }
   for (int round = 0; round < effort.rounds; ++round) {
     for (Entry& entry : entries) {
+      const Used before = used();
       const double ns = timed(*entry.side, workload, entry.passes);
+      const Used after = used();
+      entry.total.user += after.user - before.user;
+      entry.total.system += after.system - before.system;
       entry.result.ns_per_record.push_back(ns / static_cast<double>(workload.expected.records));
     }
     std::reverse(entries.begin(), entries.end());
@@ -99,6 +120,8 @@ std::vector<Result> contest(const std::vector<Side>& sides, const Workload& work
   for (const Side& side : sides) {
     for (Entry& entry : entries) {
       if (entry.side != side.get()) continue;
+      const double all = entry.total.user + entry.total.system;
+      entry.result.system_share = all > 0 ? entry.total.system / all : 0;
       results.push_back(std::move(entry.result));
       entry.side->close();
     }

@@ -19,6 +19,7 @@ struct Effort {
 struct Result {
   std::string side;
   std::vector<double> ns_per_record;
+  double system_share = 0;  // How much of the processor's time was the kernel's.
 };
 
 /// Lets all sides that can do `workload` take it, in turns, the order reversed from round to round.

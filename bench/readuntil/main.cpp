@@ -59,6 +59,7 @@ std::vector<Result> run(const Cell& cell, const Workload& workload, const Sides&
     case Field::resident: return contest(sides.resident, workload, effort);
     case Field::lines: return contest(sides.lines, workload, effort);
     case Field::habits: return contest(sides.habits, workload, effort);
+    case Field::loopback: return contest(loopback_sides(), workload, effort);
     case Field::connections: {
       std::vector<Side> many;
       many.push_back(weir_connections(cell.connections));
@@ -84,6 +85,10 @@ void print(const Cell& cell, const Workload& workload, const std::vector<Result>
       std::printf("%s%.4g", k == 0 ? "" : ", ", rounds[k]);
     std::printf("]");
   }
+  std::printf("}, \"system\": {");
+  for (std::size_t i = 0; i < results.size(); ++i)
+    std::printf("%s\"%s\": %.3g", i == 0 ? "" : ", ", results[i].side.c_str(),
+                results[i].system_share);
   std::printf("}}\n");
   std::fflush(stdout);
 }

@@ -14,6 +14,8 @@ sys.path[:0] = [str(HERE / "report"), str(HERE / "gate")]
 
 import counts  # noqa: E402
 import machine  # noqa: E402
+import page  # noqa: E402
+import plots  # noqa: E402
 import tables  # noqa: E402
 import wanted  # noqa: E402
 from results import Results  # noqa: E402
@@ -48,10 +50,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", metavar="GROUP", default="")
     parser.add_argument("--python", metavar="PATH", default="python3")
+    parser.add_argument("--write", action="store_true")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/bench")
     parser.add_argument("--from", dest="source", type=pathlib.Path,
                         help="show the results of an earlier run")
     options = parser.parse_args()
+    if options.write and options.only:
+        parser.error("--write wants a whole run")
 
     folder = options.build / "results"
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +68,11 @@ def main() -> int:
         (folder / "results.json").write_text(text.replace('{"group"', '\n{"group"') + "\n",
                                              encoding="utf-8")
     results = Results(document)
+    drawn = plots.all_plots(results)
+    for name, plot in drawn.items():
+        (folder / name).write_text(plot, encoding="utf-8")
+    if options.write:
+        page.write(results, drawn, ROOT / "docs")
     rows = wanted.all_rows(results)
     if options.only:
         rows = [row for row in rows if row.measured is not None]

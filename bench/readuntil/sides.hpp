@@ -16,6 +16,9 @@ std::vector<Side> weir_resident_sides();  // The records are there before the cl
 std::vector<Side> weir_habit_sides();     // With other calls in between.
 Side weir_connections(std::size_t count);
 
+/// A socket, lines of a flood: weir, and recv() with memchr.
+std::vector<Side> loopback_sides();
+
 // peers/: the floors. Loops without a reader, a limit, or anybody to wait for.
 Side memcpy_side();                // Only the feed: what no reader can be faster than.
 std::vector<Side> memchr_sides();  // View, copy into a reused buffer, std::string.

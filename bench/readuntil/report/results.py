@@ -2,7 +2,7 @@
 """What a run has measured: cells, and in each the nanoseconds per record of every side."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 VIEW, INTO, STRING = "weir view", "weir into", "weir string"
 MEMCPY, MEMCHR, MEMCHR_INTO, MEMCHR_STRING = ("memcpy alone", "memchr", "memchr + memcpy",
@@ -24,6 +24,7 @@ class Cell:
     records: int
     bytes: int
     sides: dict[str, list[float]]  # Each round's nanoseconds per record.
+    system: dict[str, float] = field(default_factory=dict)  # The kernel's share of the time.
 
     def rounds(self, side: str) -> list[float]:
         """Of the side that is called so, or begins so: a version may follow."""

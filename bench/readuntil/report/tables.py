@@ -41,6 +41,14 @@ def value(cell: Cell, side: str) -> float | None:
     return cell.best(side) if cell.group == "resident" else cell.median(side)
 
 
+def kernel_share(cell: Cell) -> list[str]:
+    """Where there is a kernel: how much of the time it takes."""
+    if cell.group != "loopback":
+        return []
+    shares = ", ".join(f"{side} {100 * share:.0f} %" for side, share in cell.system.items())
+    return [f"  of which the kernel's: {shares}"]
+
+
 def spread_of(cells: list[Cell]) -> str:
     """How far the rounds of these cells lie apart, at worst and typically."""
     spreads = sorted(cell.spread(side) for cell in cells for side in cell.sides)
@@ -64,6 +72,7 @@ def as_text(results: Results) -> list[str]:
         for cell in cells:
             lines.append(f"{label(cell)[:46]:46}" +
                          "".join(f"{figure(value(cell, side)):>9}" for side in sides))
+            lines += kernel_share(cell)
     return lines
 
 
@@ -76,4 +85,6 @@ def as_markdown(results: Results, group: str) -> list[str]:
     for cell in cells:
         lines.append(f"| {label(cell)} | " +
                      " | ".join(figure(value(cell, side)) for side in sides) + " |")
+    for cell in cells:
+        lines += [""] + [f"{label(cell)}:{line[1:]}." for line in kernel_share(cell)]
     return lines + ["", f"Nanoseconds per record; {spread_of(cells)}."]
