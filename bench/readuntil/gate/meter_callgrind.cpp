@@ -3,6 +3,23 @@
 
 #include <valgrind/callgrind.h>
 
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+// Where a buffer begins decides how many steps memchr takes to its first whole vector. It must not
+// be chance: buffers begin at a cache line.
+void* operator new(std::size_t bytes) {
+  constexpr std::size_t line = 64;
+  constexpr std::size_t buffer = 1024;
+  void* const block = bytes < buffer ? std::malloc(bytes == 0 ? 1 : bytes)
+                                     : std::aligned_alloc(line, (bytes + line - 1) / line * line);
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+
 namespace weir::bench {
 
 // Started with --collect-atstart=no: each toggle turns the counting on or off.

@@ -16,8 +16,8 @@ def series_over(cells: list[Cell], sides: list[str], x_of, y_of) -> list[svg.Ser
     for side in sides:
         points = [(x_of(cell), y_of(cell, side)) for cell in cells if cell.rounds(side)]
         if points:
-            name = next((name for cell in cells for name in cell.sides if name.startswith(side + " 3")),
-                        side)
+            names = [name for cell in cells for name in cell.sides]
+            name = next((name for name in names if name.startswith(side + " 3")), side)
             found.append(svg.Series(name, COLOURS[side], points, side in FLOORS))
     return found
 
