@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bench/readuntil/samples.hpp>
+#include <bench/readuntil/traps.hpp>
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
@@ -147,29 +148,10 @@ void add_real(std::vector<Cell>& cells) {
 }
 
 void add_hostile(std::vector<Cell>& cells) {
-  struct Trap {
-    const char* name;
-    const char* of;
-    std::string filler;
-    std::string separator;
-  };
-  const std::string a15b = std::string(15, 'a') + "b";
-  const std::string a63b = std::string(63, 'a') + "b";
-  const std::string half = token.separators[0].substr(0, 8);
-  const Trap traps[] = {
-      {"CR everywhere", "CRLF", "\r", "\r\n"},
-      {"LF everywhere", "CRLF", "\n", "\r\n"},
-      {"CRLFCR repeated", "CRLFCRLF", "\r\n\r", "\r\n\r\n"},
-      {"near misses: CRLFxLF", "CRLFCRLF", "\r\nx\n", "\r\n\r\n"},
-      {"a repeated", "a15b", "a", a15b},
-      {"a repeated", "a63b", "a", a63b},
-      {"b repeated", "a15b", "b", a15b},
-      {"near misses: a14xb", "a15b", std::string(14, 'a') + "xb", a15b},
-      {"the first half, again and again", "16 B token", half, token.separators[0]},
-  };
-  for (const Trap& trap : traps) {
+  for (const Trap& trap : all_traps()) {
     for (const std::size_t record : Sizes{64 * kib, mib}) {
-      cells.push_back({"hostile", trap.of, trap.name, record, usual_chunk, Field::stream,
+      cells.push_back({"hostile", trap.separator_name, trap.name, record, usual_chunk,
+                       Field::stream,
                        [trap, record] {
                          return make_workload(
                              hostile_records(trap.filler, record, 2 * mib / record, trap.separator),

@@ -41,7 +41,7 @@ def measure(build: pathlib.Path, options) -> dict:
     if not options.only:
         figures = counts.measure(build / "bench/readuntil")
         document |= {"counts": figures.cells, "allocator": figures.allocator,
-                     "functions": figures.functions}
+                     "functions": figures.functions, "loads": figures.loads}
     return document
 
 

@@ -16,10 +16,12 @@ sys.path.insert(0, str(HERE))
 
 import callgrind  # noqa: E402
 
-COUNTS = ("instructions", "scanned", "copied", "allocations", "suspensions")
+COUNTS = ("instructions", "scanned", "copied", "allocations", "suspensions", "loads")
+# What depends on the compiler and on libc, not on the source alone.
+MACHINE_COUNTS = ("instructions", "loads")
 # Per byte, or per record.
 UNITS = {"instructions": "record", "scanned": "byte", "copied": "byte", "allocations": "record",
-         "suspensions": "record"}
+         "suspensions": "record", "loads": "byte"}
 ALLOCATORS = ("malloc", "free", "_int_malloc", "_int_free", "operator new(unsigned long)",
               "operator delete(void*)", "operator delete(void*, unsigned long)")
 
@@ -58,7 +60,7 @@ def memory(program: pathlib.Path) -> list[tuple[str, Raw]]:
     for line in run([str(program)], WEIR_SIMD="avx2").splitlines():
         name, *numbers = line.split("\t")
         records, size, *counted = map(int, numbers)
-        found.append((name, Raw(records, size, dict(zip(COUNTS[1:], counted)))))
+        found.append((name, Raw(records, size, dict(zip(COUNTS[1:-1], counted)))))
     return found
 
 
@@ -72,6 +74,40 @@ def instructions(program: pathlib.Path) -> list[tuple[str, Raw, callgrind.Profil
         name, records, size = profile.label.split("\t")
         found.append((name, Raw(int(records), int(size), {"instructions": profile.total}), profile))
     return found
+
+
+def loads(program: pathlib.Path) -> dict[str, float]:
+    """Of hostile input, how often a byte is loaded; a vector counts for each of its bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = pathlib.Path(folder) / "trace"
+        said = run(["valgrind", "--tool=lackey", "--trace-mem=yes", f"--log-file={trace}",
+                    str(program)], WEIR_SIMD="avx2")
+        (_, *marks), *inputs = [line.split("\t") for line in said.splitlines()]
+        with trace.open(encoding="utf-8") as lines:
+            return loads_from(lines, [int(mark) for mark in marks],
+                              [(name, int(begin), int(size)) for name, begin, size in inputs])
+
+
+def loads_from(trace, marks: list[int], inputs: list[tuple[str, int, int]]) -> dict[str, float]:
+    """`trace`: lines like " L 1ffefff7c0,8"; " S": stored; " M": loaded and stored. Between a
+    store to the first mark and one to the second the next of the inputs (name, begin, size) is
+    searched."""
+    loaded = {}
+    searched = None
+    for line in trace:
+        if not line.startswith((" L ", " M ", " S ")):
+            continue
+        address, _, size = line[3:].partition(",")
+        at = int(address, 16)
+        if at == marks[0]:
+            searched = inputs[len(loaded)]
+            loaded[searched[0]] = 0
+        elif at == marks[1]:
+            searched = None
+        elif searched and line[1] != "S":
+            name, begin, length = searched
+            loaded[name] += int(size) if begin <= at < begin + length else 0
+    return {name: loaded[name] / size for name, _, size in inputs}
 
 
 def divide(first: Raw, second: Raw) -> dict[str, float]:
@@ -91,10 +127,12 @@ class Figures(NamedTuple):
     allocator: dict[str, float]
     # Of a cell, instructions per record by function, without those that it calls.
     functions: dict[str, dict[str, float]]
+    # Of hostile input, loads per byte.
+    loads: dict[str, float]
 
 
 def measure(folder: pathlib.Path) -> Figures:
-    """`folder`: of the programs gate_memory and gate_instructions."""
+    """`folder`: of the programs gate_memory, gate_instructions and gate_loads."""
     cells: dict[str, dict[str, float]] = {}
     allocator, functions = {}, {}
     found = memory(folder / "gate_memory")
@@ -107,7 +145,9 @@ def measure(folder: pathlib.Path) -> Figures:
         allocator[name] = (allocating(after) - allocating(before)) / records
         functions[name] = {function: (cost - before.own[function]) / records
                            for function, cost in after.own.items()}
-    return Figures(cells, allocator, functions)
+    loaded = loads(folder / "gate_loads")
+    cells |= {f"hostile {name}": {"loads": count} for name, count in loaded.items()}
+    return Figures(cells, allocator, functions, loaded)
 
 
 def made_with(compiler: str) -> dict[str, str]:

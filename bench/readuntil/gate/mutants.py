@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 
 from planting import Patch, build  # noqa: E402
 
-PROGRAMS = ("gate_memory", "gate_instructions")
+PROGRAMS = ("gate_memory", "gate_instructions", "gate_loads")
 
 
 class Mutant(NamedTuple):

@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import callgrind  # noqa: E402
-from counts import Raw, allocating, divide  # noqa: E402
+from counts import Raw, allocating, divide, loads_from  # noqa: E402
 from gate import compare, judge  # noqa: E402
 
 CELL = {"instructions": 100.0, "scanned": 1.0, "copied": 0.04, "allocations": 0.0,
@@ -96,6 +96,30 @@ class Dividing(unittest.TestCase):
         first = Raw(100, 1600, {"instructions": 5_000 + 100 * 40, "copied": 7 + 800})
         second = Raw(200, 3200, {"instructions": 5_000 + 200 * 40, "copied": 7 + 1600})
         self.assertEqual(divide(first, second), {"instructions": 40.0, "copied": 0.5})
+
+
+class Loading(unittest.TestCase):
+    BEGIN, END = " S 9000,1\n", " S 9001,1\n"
+
+    def loads(self, *lines):
+        """Of two inputs, of which the first is searched while these lines are written."""
+        trace = [self.BEGIN, *lines, self.END, self.BEGIN, " L 2000,16\n", self.END]
+        found = loads_from(trace, [0x9000, 0x9001], [("a", 0x1000, 32), ("b", 0x2000, 16)])
+        self.assertEqual(found["b"], 1.0)
+        return found["a"]
+
+    def test_a_vector_counts_for_each_of_its_bytes(self):
+        self.assertEqual(self.loads(" L 1000,32\n", " L 1010,16\n"), 1.5)
+
+    def test_loads_elsewhere_and_stores_do_not_count(self):
+        self.assertEqual(self.loads(" L 0fff,1\n", " L 1020,8\n", " S 1000,8\n", "I  1000,3\n"),
+                         0.0)
+
+    def test_what_is_loaded_to_be_changed_counts(self):
+        self.assertEqual(self.loads(" M 1000,16\n"), 0.5)
+
+    def test_what_is_loaded_while_nothing_is_searched_does_not_count(self):
+        self.assertEqual(self.loads(" L 1000,8\n", self.END, " L 1000,8\n"), 0.25)
 
 
 class Reading(unittest.TestCase):

@@ -4,6 +4,7 @@
 import pathlib
 import re
 
+import counts
 import machine
 import tables
 import wanted
@@ -43,9 +44,9 @@ def losses(results: Results) -> list[str]:
 
 
 def counts_table(results: Results) -> list[str]:
-    columns = ("instructions", "scanned", "copied", "allocations", "suspensions")
-    lines = ["| | instructions per record | scanned per byte | copied per byte | allocations per "
-             "record | suspensions per record |", "|---" * (len(columns) + 1) + "|"]
+    columns = counts.COUNTS
+    lines = ["| | " + " | ".join(f"{column} per {counts.UNITS[column]}" for column in columns) +
+             " |", "|---" * (len(columns) + 1) + "|"]
     for name, counted in results.counts.items():
         cells = [f"{max(counted[column], 0):.4g}" if column in counted else ""
                  for column in columns]

@@ -6,7 +6,8 @@ import sys
 import unittest
 from xml.etree import ElementTree
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "gate")]
 
 import page  # noqa: E402
 import plots  # noqa: E402
