@@ -7,7 +7,6 @@
 #include <bench/readuntil/cells.hpp>
 #include <bench/readuntil/contest.hpp>
 #include <bench/readuntil/sides.hpp>
-#include <bench/readuntil/simd_path.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -107,7 +106,7 @@ void print_versions(const Sides& sides) {
   std::printf(", ");
   const Side& cpython = sides.stream.back();
   version_of("CPython", cpython ? cpython->name().substr(std::strlen("asyncio ")) : "");
-  std::printf(", \"SIMD\": \"%s\"}\n", simd_path());
+  std::printf(", \"SIMD\": \"%s\"}\n", weir_simd_path());
 }
 
 void run_all(const Options& options) {

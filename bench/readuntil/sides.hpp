@@ -15,6 +15,8 @@ std::vector<Side> weir_line_sides();
 std::vector<Side> weir_resident_sides();  // The records are there before the clock starts.
 std::vector<Side> weir_habit_sides();     // With other calls in between.
 Side weir_connections(std::size_t count);
+/// Which of its searches weir has chosen here: "avx2".
+const char* weir_simd_path();
 
 /// A socket, lines of a flood: weir, and recv() with memchr.
 std::vector<Side> loopback_sides();

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/streams/match_mask.hpp>
 #include <weir/streams/streams.hpp>
 
 namespace weir::bench {
@@ -166,6 +167,8 @@ std::vector<Side> weir_habit_sides() {
 Side weir_connections(std::size_t count) {
   return std::make_unique<WeirSide<Form::view>>("weir view", count);
 }
+
+const char* weir_simd_path() { return detail::match_kernels().name; }
 
 std::vector<Side> weir_resident_sides() {
   std::vector<Side> sides;
