@@ -69,6 +69,7 @@ def as_text(machine: dict[str, str]) -> list[str]:
 
 
 def in_one_line(machine: dict[str, str]) -> str:
-    wanted = ("processor", "kernel", "compiler", "flags", "SIMD", "commit", "date", "rounds")
-    return "; ".join((f"{name} {machine[name]}" if name in ("SIMD", "commit", "rounds")
-                      else machine[name]) for name in wanted if name in machine)
+    plain = ("processor", "kernel", "compiler", "flags", "libc")
+    named = ("Asio", "libevent", "CPython", "SIMD", "commit", "date", "rounds")
+    return "; ".join([machine[name] for name in plain if name in machine] +
+                     [f"{name} {machine[name]}" for name in named if name in machine])

@@ -3,6 +3,7 @@
 
 import machine
 import svg
+import tables
 from results import (ASIO_ASYNC, ASIO_SYNC, ASYNCIO, GETLINE, INTO, LAST_BYTE, MEMCHR, MEMCPY,
                      READLN, SEARCH, STRING, TWO_BYTES, VIEW, Cell, Results, short)
 
@@ -22,12 +23,16 @@ def series_over(cells: list[Cell], sides: list[str], x_of, y_of) -> list[svg.Ser
     return found
 
 
+def conditions(results: Results, cells: list[Cell]) -> str:
+    return (f"Medians; {tables.spread_of(cells)}. " + machine.in_one_line(results.machine) + ".")
+
+
 def throughput(results: Results) -> str:
     cells = [cell for cell in results.group("length", "LF") if not cell.name]
     sides = [VIEW, INTO, STRING, MEMCPY, MEMCHR, ASIO_ASYNC, ASIO_SYNC, READLN, GETLINE, ASYNCIO]
     return svg.lines(
         "Lines out of 64 KiB chunks: how fast, by the length of the line",
-        machine.in_one_line(results.machine),
+        conditions(results, cells),
         svg.Axes("bytes in a record, LF included", "GB per second",
                  {cell.record: short(cell.record) for cell in cells}),
         series_over(cells, sides, lambda cell: cell.record, Cell.gigabytes))
@@ -38,7 +43,7 @@ def chunks(results: Results) -> str:
     sides = [VIEW, INTO, STRING, MEMCPY, MEMCHR, ASIO_ASYNC, ASIO_SYNC, READLN, GETLINE, ASYNCIO]
     return svg.lines(
         "Lines of 64 bytes: what one takes, by the size of the chunks",
-        machine.in_one_line(results.machine),
+        conditions(results, cells),
         svg.Axes("bytes in a chunk", "nanoseconds per record",
                  {cell.chunk: short(cell.chunk) for cell in cells}),
         series_over(cells, sides, lambda cell: cell.chunk, Cell.median))
@@ -52,7 +57,7 @@ def hostile(results: Results) -> str:
               for each in series_over(cells, sides, cells.index,
                                       lambda cell, side: cell.median(side) / cell.record_bytes)]
     return svg.dots("Hostile input: records of 1 MiB that are full of almost-separators",
-                    machine.in_one_line(results.machine), "nanoseconds per byte", rows, series)
+                    conditions(results, cells), "nanoseconds per byte", rows, series)
 
 
 # What a function is for, by a part of its name; the first that fits.
@@ -90,8 +95,8 @@ def instructions(results: Results) -> str:
             bar[part_of(function)] += cost
         bars[form] = {part: value for part, value in bar.items() if value >= 0.5}
     return svg.stacks("Where the instructions of a 16-byte line go",
-                      "counted by callgrind, feed excluded; " +
-                      machine.in_one_line(results.machine),
+                      "Counted by callgrind, without the feed. " +
+                      machine.in_one_line(results.machine) + ".",
                       "instructions per record", bars, PART_COLOURS)
 
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900, 78, 232, 64, 74
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900, 78, 232, 64, 88
 
 # Colours are told apart by people who see them differently, too; dashes and rings help. Plain rules
 # instead of variables, which not every viewer knows.
@@ -52,7 +52,7 @@ class Canvas:
 
     title: str
     note: str
-    height: int = 520
+    height: int = 540
     marks: list[str] = field(default_factory=list)
 
     def text(self, x: float, y: float, what: str, anchor: str = "start", kind: str = "",
