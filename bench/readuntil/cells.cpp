@@ -150,12 +150,13 @@ void add_real(std::vector<Cell>& cells) {
 void add_hostile(std::vector<Cell>& cells) {
   for (const Trap& trap : all_traps()) {
     for (const std::size_t record : Sizes{64 * kib, mib}) {
-      cells.push_back({"hostile", trap.separator_name, trap.name, record, usual_chunk,
-                       Field::stream,
-                       [trap, record] {
+      // Several chunks for each record: one that comes whole would not have to be put together.
+      const ChunkSize chunk = 16 * kib;
+      cells.push_back({"hostile", trap.separator_name, trap.name, record, chunk, Field::stream,
+                       [trap, record, chunk] {
                          return make_workload(
                              hostile_records(trap.filler, record, 2 * mib / record, trap.separator),
-                             {trap.separator}, usual_chunk);
+                             {trap.separator}, chunk);
                        },
                        true});
     }

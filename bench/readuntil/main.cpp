@@ -112,7 +112,7 @@ void print_versions(const Sides& sides) {
 void run_all(const Options& options) {
   const Sides sides(options);
   print_versions(sides);
-  const Effort effort{.rounds = 21, .round_ms = options.quick ? 1.0 : 6.0};
+  const Effort effort{.rounds = 21, .round_ms = options.quick ? 2.0 : 12.0};
   std::vector<Cell> cells;
   for (Cell& cell : all_cells()) {
     if ((!options.quick || cell.quick) && (options.only.empty() || options.only == cell.group))

@@ -67,11 +67,11 @@ def as_text(results: Results) -> list[str]:
         sides = columns(cells)
         lines += ["", title + "; " + spread_of(cells)]
         lines += [f"  [{chr(ord('a') + i)}] {side}" for i, side in enumerate(sides)]
-        lines.append(" " * 46 + "".join(f"{'[' + chr(ord('a') + i) + ']':>9}"
+        lines.append(" " * 46 + "".join(f"{'[' + chr(ord('a') + i) + ']':>11}"
                                         for i in range(len(sides))))
         for cell in cells:
             lines.append(f"{label(cell)[:46]:46}" +
-                         "".join(f"{figure(value(cell, side)):>9}" for side in sides))
+                         "".join(f"{figure(value(cell, side)):>11}" for side in sides))
             lines += kernel_share(cell)
     return lines
 
