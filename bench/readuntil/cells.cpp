@@ -27,6 +27,8 @@ constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = 1024 * kib;
 constexpr std::size_t pass_bytes = 512 * kib;  // With the copy of a chunk still in the L2 cache.
 constexpr std::size_t usual_chunk = 64 * kib;
+// Several for each record: one that comes whole would not have to be put together.
+constexpr std::size_t hostile_chunk = 16 * kib;
 
 const Named lf{"LF", {"\n"}};
 const Named crlf{"CRLF", {"\r\n"}};
@@ -150,13 +152,12 @@ void add_real(std::vector<Cell>& cells) {
 void add_hostile(std::vector<Cell>& cells) {
   for (const Trap& trap : all_traps()) {
     for (const std::size_t record : Sizes{64 * kib, mib}) {
-      // Several chunks for each record: one that comes whole would not have to be put together.
-      const ChunkSize chunk = 16 * kib;
-      cells.push_back({"hostile", trap.separator_name, trap.name, record, chunk, Field::stream,
-                       [trap, record, chunk] {
+      cells.push_back({"hostile", trap.separator_name, trap.name, record, hostile_chunk,
+                       Field::stream,
+                       [trap, record] {
                          return make_workload(
                              hostile_records(trap.filler, record, 2 * mib / record, trap.separator),
-                             {trap.separator}, chunk);
+                             {trap.separator}, hostile_chunk);
                        },
                        true});
     }
