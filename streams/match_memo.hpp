@@ -82,9 +82,9 @@ class MatchMemo {
     if (from < buffer.position()) [[unlikely]]
       from = begin_again(buffer.position());
     if (from == buffer.end()) return false;
-    return found(first_match_block(buffer.at(from), static_cast<std::size_t>(buffer.end() - from),
-                                   head_[0]),
-                 from, buffer.end());
+    return found(
+        first_match_block(buffer.at(from), static_cast<std::size_t>(buffer.end() - from), head_[0]),
+        from, buffer.end());
   }
   bool search_pair(const ByteBuffer& buffer) noexcept {
     std::uint64_t from = searched_ - 1;
@@ -118,9 +118,9 @@ class MatchMemo {
   }
   void search_once(const ByteBuffer& buffer, std::string_view separator) noexcept;
 
-  std::uint64_t searched_ = 0;  // No match ends here or before, but for those of the mask.
+  std::uint64_t searched_ = 0;     // No match ends here or before, but for those of the mask.
   std::uint64_t passed_over_ = 0;  // Of these bytes: not looked at.
-  std::uint64_t base_ = 0;      // A match starts at base_ + i if bit i of the mask is set.
+  std::uint64_t base_ = 0;         // A match starts at base_ + i if bit i of the mask is set.
   std::uint64_t mask_ = 0;
   std::size_t size_ = none;       // Of the separator.
   std::unique_ptr<char[]> tail_;  // What follows its head.

@@ -168,7 +168,8 @@ typename Form::Result take_as(const Form& form, ReaderState& reader) {
   return result;
 }
 template <class Form>
-[[gnu::always_inline]] inline typename Form::Result take_record_as(const Form& form, ReaderState& reader) {
+[[gnu::always_inline]] inline typename Form::Result take_record_as(const Form& form,
+                                                                   ReaderState& reader) {
   typename Form::Result result = form.of(reader.answer());
   reader.take_record();
   return result;

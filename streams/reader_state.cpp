@@ -264,7 +264,7 @@ void ReaderState::give_back_collected(const void* read) noexcept {
   seldom_->collected = std::string();
   forget_matches();  // The bytes that came back were never searched.
   watch_level();
-  wake();             // Another read may wait by now, for just these bytes.
+  wake();  // Another read may wait by now, for just these bytes.
 }
 
 void ReaderState::unread(std::string_view bytes) {

@@ -81,8 +81,8 @@ class StreamReader {
   /// Cost      O(bytes): of every chunk at most separator.size() - 1 bytes are looked at twice,
   ///           over wake-ups, cancellations and calls.
   auto readuntil(Separator separator = "\n") const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString>>(*state_,
-                                                                        {separator.bytes(), {}, {}});
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString>>(
+        *state_, {separator.bytes(), {}, {}});
   }
   /// With a limit for this call alone.
   ///
@@ -141,7 +141,8 @@ class StreamReader {
         *state_, {separator.bytes(), {limit_of(options)}, {}});
   }
   auto readuntil_view(const Separators& separators) const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView>>(*state_, {separators, {}, {}});
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView>>(*state_,
+                                                                         {separators, {}, {}});
   }
   auto readuntil_view(const Separators& separators, const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView, detail::CallsLimit>>(

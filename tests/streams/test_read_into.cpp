@@ -51,8 +51,8 @@ TEST_SUITE("streams/read_into") {
     feed(reader, "a\n" + std::string(40, 'b') + "\nc\n\n" + std::string(20, 'd'));
     reader.feed_eof();
     settle();
-    CHECK(lines.result() == "[a\n][" + std::string(40, 'b') + "\n][c\n][\n][" +
-                                std::string(20, 'd') + "]");
+    CHECK(lines.result() ==
+          "[a\n][" + std::string(40, 'b') + "\n][c\n][\n][" + std::string(20, 'd') + "]");
   }
 
   TEST_CASE_FIXTURE(ReaderLoop, "readline_into: at the end of the stream the string is empty") {

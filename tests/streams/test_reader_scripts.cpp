@@ -191,7 +191,8 @@ void run_script(const Script& script, Way way, Bytes bytes) {
 
 void run_scripts(std::initializer_list<Script> scripts) {
   for (const Script& script : scripts) {
-    for (const Way way : {Way::awaited, Way::view, Way::into, Way::task, Way::time_out, Way::outcome}) {
+    for (const Way way :
+         {Way::awaited, Way::view, Way::into, Way::task, Way::time_out, Way::outcome}) {
       for (const Bytes bytes : {Bytes::copied, Bytes::borrowed}) run_script(script, way, bytes);
     }
   }

@@ -44,9 +44,9 @@ std::string records_of(std::size_t bytes, std::string_view separator, std::size_
 TEST_SUITE("streams/reader_turns") {
   TEST_CASE_FIXTURE(ReaderLoop, "turn: a task with endless records lets others run now and then") {
     for (const ReadCall& call :
-         {weir::test::readline(), weir::test::readuntil("\r\n"),
-          weir::test::readuntil("\r\n\r\n"), weir::test::readuntil_any({"\n", ";"}),
-          weir::test::readexactly(16), weir::test::read(16)}) {
+         {weir::test::readline(), weir::test::readuntil("\r\n"), weir::test::readuntil("\r\n\r\n"),
+          weir::test::readuntil_any({"\n", ";"}), weir::test::readexactly(16),
+          weir::test::read(16)}) {
       const StreamReader reader(loop, 64 * 1024 * 1024);
       const std::string all = records_of(16, "\r\n\r\n", 40 * turn);
       reader.feed_data(all);
@@ -83,7 +83,8 @@ TEST_SUITE("streams/reader_turns") {
     }
   }
 
-  TEST_CASE_FIXTURE(ReaderLoop, "turn: a read whose turn is over can be cancelled, and takes nothing") {
+  TEST_CASE_FIXTURE(ReaderLoop,
+                    "turn: a read whose turn is over can be cancelled, and takes nothing") {
     const StreamReader reader(loop, 64 * 1024 * 1024);
     reader.feed_data(records_of(16, "\n", 10 * turn));
     std::size_t total = 0;
