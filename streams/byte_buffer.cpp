@@ -22,58 +22,62 @@ void ByteBuffer::free_own() noexcept {
 /// The only place that allocates: a block with room for all, filled with `before`, what is unread,
 /// and `after`.
 void ByteBuffer::move_to_new_block(std::string_view before, std::string_view after) {
-  const std::size_t needed = before.size() + size_ + after.size();
+  const std::size_t kept = size();
+  const std::size_t needed = before.size() + kept + after.size();
   if (needed > static_cast<std::size_t>(PTRDIFF_MAX) / 2) throw std::bad_alloc();
   const std::size_t capacity = std::max(first_capacity, std::bit_ceil(needed));
   char* block = static_cast<char*>(pool_allocate(capacity));
   char* end = std::copy(before.begin(), before.end(), block);
-  end = std::copy_n(begin_, size_, end);
+  end = std::copy_n(data(), kept, end);
   std::copy(after.begin(), after.end(), end);
   free_own();
   own_ = block;
   capacity_ = capacity;
-  begin_ = block;
-  size_ = needed;
   borrowed_ = false;
+  position_ -= std::min<std::uint64_t>(position_, before.size());
+  end_ = position_ + needed;
+  lies_at(own_);
 }
 
 void ByteBuffer::append(std::string_view more) {
   if (own_ == nullptr || borrowed_) return move_to_new_block({}, more);
-  const auto used = static_cast<std::size_t>(begin_ - own_);
-  if (more.size() > capacity_ - used - size_) {
+  const auto used = static_cast<std::size_t>(data() - own_);
+  if (more.size() > capacity_ - used - size()) {
     // Sliding down is worth it only when at least half of the block is free again: each byte then
     // moves once in all.
-    if (size_ + more.size() > capacity_ || used < capacity_ / 2) return move_to_new_block({}, more);
-    std::memmove(own_, begin_, size_);
-    begin_ = own_;
+    if (size() + more.size() > capacity_ || used < capacity_ / 2) {
+      return move_to_new_block({}, more);
+    }
+    std::memmove(own_, data(), size());
+    lies_at(own_);
   }
-  std::memcpy(const_cast<char*>(begin_) + size_, more.data(), more.size());
-  size_ += more.size();
+  std::memcpy(own_ + (data() - own_) + size(), more.data(), more.size());
+  end_ += more.size();
 }
 
 void ByteBuffer::settle() {
   if (!borrowed_) return;
-  if (size_ != 0) {
-    if (size_ > capacity_) return move_to_new_block({}, {});
-    std::memcpy(own_, begin_, size_);
+  if (!empty()) {
+    if (size() > capacity_) return move_to_new_block({}, {});
+    std::memcpy(own_, data(), size());
   }
   borrowed_ = false;
-  begin_ = own_;
+  lies_at(own_);
 }
 
 void ByteBuffer::trim() noexcept {
   if (!wasteful()) return;
-  if (size_ == 0) return free_own();
+  if (empty()) return free_own();
   try {
     move_to_new_block({}, {});
   } catch (const std::bad_alloc&) {
   }
 }
 
+/// What was put before the beginning of the stream moves all positions: those of more bytes than
+/// were consumed.
 void ByteBuffer::prepend(std::string_view earlier) {
-  if (earlier.empty()) return;
-  move_to_new_block(earlier, {});
-  position_ -= std::min<std::uint64_t>(position_, earlier.size());
+  if (!earlier.empty()) move_to_new_block(earlier, {});
 }
 
 }  // namespace weir::detail

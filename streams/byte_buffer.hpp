@@ -2,14 +2,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 namespace weir::detail {
 
 /// Received, unread bytes: append at the back, consume at the front. They lie either in a block
 /// that somebody lends (the loop's receive buffer) or in a buffer of its own, always in one run.
+/// What is unread is kept as two positions in the stream, which say the same wherever the bytes
+/// lie: whoever remembers a position need not hear of it when they move.
 ///
 /// Errors    append(), settle() and prepend() may throw std::bad_alloc, with nothing changed.
 /// Lifetime  What was consumed stays readable until the next append(), prepend(), settle() or
@@ -23,26 +27,28 @@ class ByteBuffer {
   ByteBuffer& operator=(const ByteBuffer&) = delete;
   ~ByteBuffer() { free_own(); }
 
-  std::size_t size() const noexcept { return size_; }
-  bool empty() const noexcept { return size_ == 0; }
-  const char* data() const noexcept { return begin_; }
-  std::string_view view() const noexcept { return {begin_, size_}; }
+  std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - position_); }
+  bool empty() const noexcept { return end_ == position_; }
+  const char* data() const noexcept { return at(position_); }
+  std::string_view view() const noexcept { return {data(), size()}; }
   /// How many bytes were consumed in all: the position in the stream of data()[0].
   std::uint64_t position() const noexcept { return position_; }
-
-  void consume(std::size_t bytes) noexcept {
-    begin_ += bytes;
-    size_ -= bytes;
-    position_ += bytes;
+  /// The position of the first byte that has not come yet.
+  std::uint64_t end() const noexcept { return end_; }
+  /// Where the byte at `position` lies: one that is unread, or the end.
+  const char* at(std::uint64_t position) const noexcept {
+    return reinterpret_cast<const char*>(origin_ + static_cast<std::uintptr_t>(position));
   }
+
+  void consume(std::size_t bytes) noexcept { position_ += bytes; }
 
   /// Copies `more` behind what there is.
   void append(std::string_view more);
   /// Uses `lent` where it is; it begins with a copy of what is unread. settle() must come before
   /// the lender takes it back.
   void borrow(std::string_view lent) noexcept {
-    begin_ = lent.data();
-    size_ = lent.size();
+    lies_at(lent.data());
+    end_ = position_ + lent.size();
     borrowed_ = true;
   }
   bool borrowed() const noexcept { return borrowed_; }
@@ -51,28 +57,35 @@ class ByteBuffer {
   /// Puts `earlier` before what there is: the bytes that were consumed last.
   void prepend(std::string_view earlier);
   /// True when there is memory to give back: nothing is unread, or little in a large block.
-  bool wasteful() const noexcept {
-    return own_ != nullptr && !borrowed_ &&
-           (size_ == 0 || (capacity_ > small_capacity && size_ <= capacity_ / 8));
+  bool wasteful() const noexcept { return position_ >= wasteful_from(); }
+  /// The position from which on that is so, if no more is received; `never` for a lent block.
+  std::uint64_t wasteful_from() const noexcept {
+    if (own_ == nullptr || borrowed_) return never;
+    return end_ - (capacity_ > small_capacity ? std::min<std::uint64_t>(end_, capacity_ / 8) : 0);
   }
+  static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
   /// Gives that back, unless there is no memory for a smaller block.
   void trim() noexcept;
   /// Unread bytes are lost, and a lent block is left alone from now on.
   void drop() noexcept {
-    consume(size_);
-    begin_ = own_;
+    consume(size());
     borrowed_ = false;
+    lies_at(own_);
   }
 
  private:
   static constexpr std::size_t small_capacity = 4096;  // What the pools keep: pool_max_bytes.
 
+  void lies_at(const char* data) noexcept {
+    origin_ = reinterpret_cast<std::uintptr_t>(data) - static_cast<std::uintptr_t>(position_);
+  }
   void move_to_new_block(std::string_view before, std::string_view after);
   void free_own() noexcept;
 
-  const char* begin_ = nullptr;
-  std::size_t size_ = 0;
+  // Position 0 of the stream would lie here. A number: no pointer may point there.
+  std::uintptr_t origin_ = 0;
   std::uint64_t position_ = 0;
+  std::uint64_t end_ = 0;
   char* own_ = nullptr;
   std::size_t capacity_ = 0;
   bool borrowed_ = false;

@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,27 +31,41 @@ class [[nodiscard]] ReadAwaitable {
  public:
   ReadAwaitable(ReaderState& reader, const Op& op) noexcept : reader_(&reader), op_(op) {}
 
-  bool await_ready() {
-    or_give_up([this] { reader_->set_verdict(op_.look(*reader_, Look::first)); });
-    return reader_->verdict() != Verdict::wait || reader_->fails_instead_of_waiting();
-  }
+  bool await_ready() { return op_.at_once(*reader_) || look_first(); }
   template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
+    if (reader_->verdict() == Verdict::take) {
+      return reader_->end_turn(kind, this, waiter.promise());
+    }
     reader_->check_may_wait(Op::function);  // Refused, it has taken nothing.
-    or_give_up([&] { reader_->wait(Op::function, this, look_again, waiter.promise()); });
+    or_give_up([&] { reader_->wait(kind, this, waiter.promise()); });
   }
   typename Op::Result await_resume() {
-    if (reader_->waited()) [[unlikely]]
-      or_give_up([this] { reader_->finish_wait(); });
-    return op_.finish(*reader_, reader_->verdict());
+    if (reader_->verdict() == Verdict::at_once) [[likely]]
+      return op_.take(*reader_);
+    return finish();
   }
 
   OwningRead<Op> owning() const { return OwningRead<Op>(*reader_, op_); }
 
  private:
+  [[gnu::noinline]] bool look_first() {
+    or_give_up([this] { reader_->set_verdict(op_.look(*reader_, Look::first)); });
+    const Verdict verdict = reader_->verdict();
+    if (verdict == Verdict::wait) return reader_->fails_instead_of_waiting();
+    return verdict != Verdict::take || !reader_->had_its_turn();
+  }
+  [[gnu::noinline]] typename Op::Result finish() {
+    if (reader_->waited()) or_give_up([this] { reader_->finish_wait(); });
+    const Verdict verdict = reader_->verdict();
+    if (verdict == Verdict::take) return op_.take(*reader_);
+    return op_.instead(*reader_, verdict);
+  }
   static Verdict look_again(ReaderState& reader, const void* read) {
     return static_cast<const ReadAwaitable*>(read)->op_.look(reader, Look::again);
   }
+  static constexpr ReadKind kind = {Op::function, look_again};
+
   /// A read that takes bytes before it has all gives them back when it fails.
   template <class Step>
   void or_give_up(Step step) {
@@ -84,10 +99,36 @@ class [[nodiscard]] OwningRead {
   typename Op::Owning op_;
 };
 
-/// What a read gives: a string of its own, a view, or (next_line) an optional string.
+/// into.assign(bytes), faster where the string need not grow.
+inline void replace(std::string& into, std::string_view bytes) {
+  const std::size_t size = bytes.size();
+  if (size > into.size()) {
+    into.assign(bytes);
+    return;
+  }
+  if (size < into.size()) into.erase(size);
+  char* const to = into.data();
+  if (size >= 16 && size <= 32) {  // Two that overlap: a call costs more than such a copy.
+    std::memcpy(to, bytes.data(), 16);
+    std::memcpy(to + size - 16, bytes.data() + size - 16, 16);
+  } else {
+    std::memmove(to, bytes.data(), size);
+  }
+}
+
+/// What a read gives: a string of its own, a view, the caller's string, or (next_line) an optional
+/// string.
 struct AsString {
   using Result = std::string;
   static Result of(std::string_view bytes) { return Result(bytes); }
+};
+struct IntoString {
+  using Result = std::size_t;
+  Result of(std::string_view bytes) const {
+    replace(*into, bytes);
+    return bytes.size();
+  }
+  std::string* into;
 };
 struct AsView {
   using Result = std::string_view;
@@ -119,6 +160,21 @@ struct CallsLimit {
 /// What readline() makes of everything but a line: the partial line, or ValueError.
 std::string_view end_of_line_or_throw(ReaderState& reader, Verdict verdict);
 
+/// The answer in its form, then taken: without memory for a string nothing is.
+template <class Form>
+typename Form::Result take_as(const Form& form, ReaderState& reader) {
+  typename Form::Result result = form.of(reader.answer());
+  reader.take();
+  return result;
+}
+template <class Form>
+[[gnu::always_inline]] inline typename Form::Result take_record_as(const Form& form,
+                                                                   ReaderState& reader) {
+  typename Form::Result result = form.of(reader.answer());
+  reader.take_record();
+  return result;
+}
+
 /// Ops without anything to own are their own owning form.
 template <class Op>
 struct PlainOwning {
@@ -134,31 +190,44 @@ struct ReadOp {
   Verdict look(ReaderState& reader, Look look) const {
     return reader.look_read(wanted, this, look);
   }
+  bool at_once(ReaderState& reader) const noexcept {
+    return wanted > 0 && reader.at_hand(1, static_cast<std::size_t>(wanted));
+  }
   void give_up(ReaderState& reader) const {
     if (wanted < 0) reader.give_back_collected(this);
   }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_read_failure(reader, verdict, wanted, this);
+  Result take(ReaderState& reader) const {
     if (wanted == 0) return Result();  // Not a read: the transport stays as it is.
+    if (wanted > 0) return take_as(AsString(), reader);
     const std::string_view taken = reader.take();
-    std::optional<std::string> collected;
-    if (wanted < 0) collected = reader.take_collected(this);
+    std::optional<std::string> collected = reader.take_collected(this);
     return collected ? *std::move(collected) : Result(taken);
+  }
+  [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
+    throw_read_failure(reader, verdict, wanted, this);
   }
   std::ptrdiff_t wanted;
 };
 
+template <class Form>
 struct ReadExactlyOp {
   static constexpr const char* function = "readexactly";
-  using Result = std::string;
+  using Result = typename Form::Result;
   using Owning = PlainOwning<ReadExactlyOp>;
   Verdict look(ReaderState& reader, Look look) const { return reader.look_exactly(wanted, look); }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_exactly_failure(reader, verdict, wanted);
-    if (wanted == 0) return Result();  // Not a read: the transport stays as it is.
-    return std::string(reader.take());
+  bool at_once(ReaderState& reader) const noexcept {
+    const auto bytes = static_cast<std::size_t>(wanted);
+    return wanted > 0 && bytes <= reader.cap() && reader.at_hand(bytes, bytes);
+  }
+  Result take(ReaderState& reader) const {
+    if (wanted == 0) return form.of({});  // Not a read: the transport stays as it is.
+    return take_as(form, reader);
+  }
+  [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
+    throw_exactly_failure(reader, verdict, wanted);
   }
   std::ptrdiff_t wanted;
+  [[no_unique_address]] Form form = {};
 };
 
 template <class Form, class Limit = ReadersLimit>
@@ -167,20 +236,25 @@ struct ReadUntilOp {
   using Result = typename Form::Result;
   struct Owning {
     Owning(const ReadUntilOp& its_op)  // NOLINT: converts
-        : separator(its_op.separator), limit(its_op.limit) {}
-    ReadUntilOp op() const noexcept { return {separator, limit}; }
+        : separator(its_op.separator), limit(its_op.limit), form(its_op.form) {}
+    ReadUntilOp op() const noexcept { return {separator, limit, form}; }
     std::string separator;
     [[no_unique_address]] Limit limit;
+    [[no_unique_address]] Form form;
   };
   Verdict look(ReaderState& reader, Look look) const {
     return reader.look_until(separator, look, limit.of(reader));
   }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_until_failure(reader, verdict, limit.of(reader));
-    return Form::of(reader.take());
+  bool at_once(ReaderState& reader) const noexcept {
+    return reader.at_hand(separator, limit.of(reader));
+  }
+  Result take(ReaderState& reader) const { return take_record_as(form, reader); }
+  [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
+    throw_until_failure(reader, verdict, limit.of(reader));
   }
   std::string_view separator;
   [[no_unique_address]] Limit limit;
+  [[no_unique_address]] Form form = {};
 };
 
 template <class Form, class Limit = ReadersLimit>
@@ -190,24 +264,26 @@ struct ReadUntilAnyOp {
   /// Copies the bytes of all separators into one string, and points into that.
   struct Owning {
     Owning(const ReadUntilAnyOp& its_op)  // NOLINT: converts
-        : separators(its_op.separators), limit(its_op.limit) {
+        : separators(its_op.separators), limit(its_op.limit), form(its_op.form) {
       for (const std::string_view separator : separators) bytes += separator;
     }
-    ReadUntilAnyOp op() const noexcept { return {separators.moved_to(bytes), limit}; }
+    ReadUntilAnyOp op() const noexcept { return {separators.moved_to(bytes), limit, form}; }
     Separators separators;
     std::string bytes;
     [[no_unique_address]] Limit limit;
+    [[no_unique_address]] Form form;
   };
   Verdict look(ReaderState& reader, Look look) const {
     return reader.look_until_any(separators, look, limit.of(reader));
   }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take)
-      throw_until_failure(reader, verdict, limit.of(reader), !separators.empty());
-    return Form::of(reader.take());
+  static constexpr bool at_once(ReaderState&) noexcept { return false; }
+  Result take(ReaderState& reader) const { return take_as(form, reader); }
+  [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
+    throw_until_failure(reader, verdict, limit.of(reader), !separators.empty());
   }
   Separators separators;
   [[no_unique_address]] Limit limit;
+  [[no_unique_address]] Form form = {};
 };
 
 template <class Form, class Limit = ReadersLimit>
@@ -219,11 +295,15 @@ struct ReadLineOp {
   Verdict look(ReaderState& reader, Look look) const {
     return reader.look_until("\n", look, limit.of(reader));
   }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) return Form::of(end_of_line_or_throw(reader, verdict));
-    return Form::of(reader.take());
+  bool at_once(ReaderState& reader) const noexcept {
+    return reader.at_hand("\n", limit.of(reader));
+  }
+  Result take(ReaderState& reader) const { return take_record_as(form, reader); }
+  Result instead(ReaderState& reader, Verdict verdict) const {
+    return form.of(end_of_line_or_throw(reader, verdict));
   }
   [[no_unique_address]] Limit limit;
+  [[no_unique_address]] Form form = {};
 };
 
 // g++ 12 destroys temporaries with destructors twice in some co_await expressions; these have none.

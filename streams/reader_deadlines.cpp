@@ -14,43 +14,43 @@ ReaderState::Deadlines::Deadlines(ReaderState& reader)
         return static_cast<ReaderState*>(owner)->expire(now);
       }) {}
 
-ReaderState::Deadlines& ReaderState::deadlines() {
-  if (!deadlines_) deadlines_ = std::make_unique<Deadlines>(*this);
-  return *deadlines_;
+ReaderState::Deadlines& ReaderState::make_deadlines() {
+  if (deadlines() == nullptr) seldom().deadlines = std::make_unique<Deadlines>(*this);
+  return *deadlines();
 }
 
 void ReaderState::set_read_timeout(std::optional<Duration> timeout) {
-  if ((!timeout && !deadlines_) || loop_token_->loop == nullptr) return;
-  Deadlines& its = deadlines();
+  if ((!timeout && deadlines() == nullptr) || loop_token_->loop == nullptr) return;
+  Deadlines& its = make_deadlines();
   if (!its.read) its.waiting_since = its.timer.now();
   its.read = timeout;
   if (waiter_ != nullptr) time_wait();
 }
 
 void ReaderState::set_idle_timeout(std::optional<Duration> timeout) {
-  if ((!timeout && !deadlines_) || loop_token_->loop == nullptr) return;
-  Deadlines& its = deadlines();
+  if ((!timeout && deadlines() == nullptr) || loop_token_->loop == nullptr) return;
+  Deadlines& its = make_deadlines();
   its.idle = timeout;
   its.active_at = its.timer.now();
   if (timeout) its.timer.due_by(deadline_after(its.active_at, *timeout));
 }
 
 void ReaderState::stay_active() {
-  if (deadlines_->idle && deadlines_->timer.has_loop()) {
-    deadlines_->active_at = deadlines_->timer.now();
-  }
+  Deadlines& its = *deadlines();
+  if (its.idle && its.timer.has_loop()) its.active_at = its.timer.now();
 }
 
 /// The time of a read counts from its first wait on; being woken without having enough does not
 /// begin it anew.
 void ReaderState::time_wait() {
-  if (!deadlines_ || !deadlines_->read) return;
-  deadlines_->timer.due_by(deadline_after(deadlines_->waiting_since, *deadlines_->read));
+  const Deadlines* const its = deadlines();
+  if (its == nullptr || !its->read) return;
+  deadlines()->timer.due_by(deadline_after(its->waiting_since, *its->read));
 }
 
 /// Ends what is due; the earliest of the deadlines that are left.
 std::optional<TimePoint> ReaderState::expire(TimePoint now) {
-  Deadlines& its = *deadlines_;
+  Deadlines& its = *deadlines();
   std::optional<TimePoint> next;
   const auto earlier = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
   if (its.idle) {
@@ -68,7 +68,7 @@ std::optional<TimePoint> ReaderState::expire(TimePoint now) {
     if (read_at > now) {
       earlier(read_at);
     } else {
-      waiter_->error = make_timeout_error(waiter_->function, *its.read);
+      waiter_->error = make_timeout_error(waiter_->what->function, *its.read);
       wake();
     }
   }

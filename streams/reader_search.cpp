@@ -10,12 +10,24 @@
 
 namespace weir::detail {
 
+/// The bits of the last block are used up: the next one with a match.
+bool ReaderState::search_on() noexcept {
+  return buffer_.position() < turn_end_ && memo_.search_on(buffer_);
+}
+
 Verdict ReaderState::look_until(std::string_view separator, Look look, std::size_t limit) {
   if (separator.empty()) return Verdict::bad_argument;
   if (refused(look)) return Verdict::failed;
-  if (memo_.is_set || memo_.key != separator) [[unlikely]]
-    start_account(separator, false, 1);
-  return look_for(std::span(&separator, 1), limit);
+  if (!memo_.knows(separator)) [[unlikely]]
+    memo_.start(separator, buffer_.position());
+  Match match;
+  if (buffer_.size() >= separator.size()) {
+    if (!memo_.any()) memo_.search(buffer_, separator);
+    if (memo_.any()) {
+      match = {static_cast<std::size_t>(memo_.next() - buffer_.position()), separator.size()};
+    }
+  }
+  return judge(match, separator.size(), separator.size(), limit);
 }
 
 namespace {
@@ -52,42 +64,43 @@ bool is_key_of(std::string_view key, const Separators& separators) {
 Verdict ReaderState::look_until_any(const Separators& separators, Look look, std::size_t limit) {
   if (separators.empty() || separators.shortest().empty()) return Verdict::bad_argument;
   if (refused(look)) return Verdict::failed;
-  if (!memo_.is_set || !is_key_of(memo_.key, separators)) [[unlikely]]
-    start_account(key_of(separators), true, separators.size());
-  return look_for(std::span(separators.begin(), separators.size()), limit);
+  if (!seldom_ || !is_key_of(seldom_->set.key, separators)) [[unlikely]]
+    start_account(key_of(separators), separators.size());
+  Match match;
+  if (buffer_.size() >= separators.shortest().size()) {
+    match = search(std::span(separators.begin(), separators.size()));
+  }
+  return judge(match, separators.shortest().size(), separators.longest().size(), limit);
 }
 
-/// `separators` are ordered by length, and the memo is theirs.
-Verdict ReaderState::look_for(std::span<const std::string_view> separators, std::size_t limit) {
-  if (buffer_.size() >= separators.front().size()) {
-    if (const Match match = search(separators); match.length != 0) {
-      const bool overrun = match.start > limit;
-      amount_ = overrun ? match.start : match.end();
-      return overrun ? Verdict::overrun_found : Verdict::take;
-    }
+/// What a search has come to, for separators of `shortest` to `longest` bytes.
+Verdict ReaderState::judge(const Match& match, std::size_t shortest, std::size_t longest,
+                           std::size_t limit) noexcept {
+  if (match.length != 0) {
+    const bool overrun = match.start > limit;
+    amount_ = overrun ? match.start : match.end();
+    return overrun ? Verdict::overrun_found : Verdict::take;
+  }
+  if (buffer_.size() >= shortest) {
     // The last bytes may be the beginning of a separator, and do not count yet.
-    const std::size_t longest = separators.back().size();
     amount_ = buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0;
     if (amount_ > limit) return Verdict::overrun_not_found;
   }
   return ended() ? Verdict::incomplete : Verdict::wait;
 }
 
-/// Another separator, or set, starts anew at the record that begins now.
-void ReaderState::start_account(std::string_view key, bool is_set, std::size_t count) {
-  std::string its_key(key);
-  const Scan start{buffer_.position(), Scan::none};
-  if (is_set) memo_.of_set.assign(count, start);
-  memo_.key = std::move(its_key);  // From here on it is theirs; nothing can throw any more.
-  memo_.is_set = is_set;
-  memo_.single = start;
+/// Another set starts anew at the record that begins now.
+void ReaderState::start_account(std::string key, std::size_t count) {
+  SetMemo& set = seldom().set;
+  set.scans.assign(count, Scan{buffer_.position(), Scan::none});
+  set.key = std::move(key);  // From here on it is its; nothing can throw any more.
 }
 
 /// The match that ends first; of two that end together the one of the shorter separator. Each of
 /// them goes on where it stopped, and no further than it could still win: looking for all of them
 /// to the end of the buffer, for every record, would be quadratic.
 ReaderState::Match ReaderState::search(std::span<const std::string_view> separators) noexcept {
-  const std::span<Scan> scans = memo_.scans();
+  const std::span<Scan> scans = seldom_->set.scans;
   const std::uint64_t record = buffer_.position();
   Match best;
   for (std::size_t i = 0; i < separators.size(); ++i) {
@@ -111,7 +124,7 @@ ReaderState::Match ReaderState::search(std::span<const std::string_view> separat
       scans[i].match = record + start;
     }
     scans[i].searched = record + end;
-    bytes_scanned_ += end - std::min(searched, from + separator.size() - 1);
+    set_bytes_scanned_ += end - std::min(searched, from + separator.size() - 1);
   }
   return best;
 }

@@ -40,7 +40,7 @@ const Parked::Kind ReaderState::wait_parked = {
 };
 
 ReadWait::ReadWait(ReaderState& its_reader) noexcept
-    : Parked(ReaderState::wait_parked), Queueable(ReaderState::wait_runnable), reader(its_reader) {}
+    : Queueable(ReaderState::wait_runnable), Parked(ReaderState::wait_parked), reader(its_reader) {}
 
 std::size_t check_limit(std::ptrdiff_t limit) {
   if (limit <= 0) throw ValueError("Limit cannot be <= 0");
@@ -49,9 +49,9 @@ std::size_t check_limit(std::ptrdiff_t limit) {
 
 ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
     : DrainHook([](DrainHook& hook) { static_cast<ReaderState&>(hook).keep_or_trim(); }),
+      limit_(check_limit(limit)),
       loop_(&loop),
       loop_token_(loop.token()),
-      limit_(check_limit(limit)),
       own_wait_(*this) {}
 
 // ---- The push side
@@ -81,6 +81,7 @@ void ReaderState::received() {
   note_activity();
   wake();
   pause_if_full();
+  watch_level();
 }
 
 void ReaderState::pause_if_full() {
@@ -128,14 +129,18 @@ void ReaderState::keep_or_trim() noexcept {
     return fail_without_memory();
   }
   buffer_.trim();
+  watch_level();
 }
 
 /// Received bytes are lost, for want of memory to keep them. What comes after them must not be
 /// taken for what comes next: reads fail from now on, and the connection ends.
 void ReaderState::fail_without_memory() noexcept {
   buffer_.drop();
-  collected_.clear();
-  collector_ = nullptr;
+  memo_.forget();
+  if (seldom_) {
+    seldom_->collected.clear();
+    seldom_->collector = nullptr;
+  }
   if (!exception_) exception_ = std::make_exception_ptr(std::bad_alloc());
   wake(true);
   if (transport_ != nullptr) transport_->abort();
@@ -144,6 +149,21 @@ void ReaderState::fail_without_memory() noexcept {
 /// has outlived its loop keeps it.
 void ReaderState::trim_when_drained() noexcept {
   if (buffer_.wasteful() && loop_token_->loop != nullptr) loop_->when_drained(*this);
+}
+
+/// Called when attend_from_ has been passed: after the read that brings the buffer down to where
+/// memory can be given back, or the transport resumed.
+void ReaderState::attend() {
+  trim_when_drained();
+  resume_if_low();
+  watch_level();
+}
+
+void ReaderState::watch_level() noexcept {
+  attend_from_ = linked() ? ByteBuffer::never : buffer_.wasteful_from();
+  if (!paused_) return;
+  const std::uint64_t low = buffer_.end() - std::min<std::uint64_t>(buffer_.end(), limit_);
+  attend_from_ = std::min(attend_from_, low);
 }
 
 // ---- Flow control
@@ -172,8 +192,9 @@ Verdict ReaderState::look_read(std::ptrdiff_t wanted, const void* read, Look loo
   if (refused(look) || (exception_ && !has_all)) return Verdict::failed;
   if (wanted < 0) {
     if (waiter_ != nullptr) return Verdict::wait;  // It will be refused: the bytes are not its own.
-    const bool collects = collector_ == nullptr || collector_ == read;
-    if ((collects ? collected_.size() : 0) + buffer_.size() > cap_) return Verdict::over_cap;
+    const Seldom& its = seldom();
+    const bool collects = its.collector == nullptr || its.collector == read;
+    if ((collects ? its.collected.size() : 0) + buffer_.size() > its.cap) return Verdict::over_cap;
     if (collects) collect(read);
     amount_ = buffer_.size();
     return eof_ ? Verdict::take : Verdict::wait;
@@ -186,7 +207,7 @@ Verdict ReaderState::look_read(std::ptrdiff_t wanted, const void* read, Look loo
 Verdict ReaderState::look_exactly(std::ptrdiff_t wanted, Look look) {
   if (wanted < 0) return Verdict::bad_argument;
   amount_ = static_cast<std::size_t>(wanted);
-  if (amount_ > cap_) return Verdict::over_cap;
+  if (amount_ > cap()) return Verdict::over_cap;
   if (refused(look)) return Verdict::failed;
   if (buffer_.size() >= amount_) return Verdict::take;
   return ended() ? Verdict::incomplete : Verdict::wait;
@@ -199,17 +220,10 @@ Verdict ReaderState::look_peek(std::ptrdiff_t wanted, Look look) {
   return Verdict::take;
 }
 
-std::string_view ReaderState::take() {
-  const std::string_view taken(buffer_.data(), amount_);
-  buffer_.consume(amount_);
-  trim_when_drained();
-  resume_if_low();
-  return taken;
-}
-
 std::string_view ReaderState::take_all() {
   const std::string_view rest = buffer_.view();
   buffer_.consume(rest.size());
+  memo_.drop_before(buffer_.position());
   trim_when_drained();
   return rest;
 }
@@ -220,48 +234,55 @@ void ReaderState::discard_overrun(Verdict verdict) {
   // Found: the over-long line goes, with its newline. Not found: everything goes, and the rest of
   // that line, when it comes, will look like a line of its own. That is asyncio's rule.
   buffer_.consume(verdict == Verdict::overrun_found ? amount_ + 1 : buffer_.size());
-  trim_when_drained();
-  resume_if_low();
+  memo_.drop_before(buffer_.position());
+  attend();
 }
 
 void ReaderState::collect(const void* read) {
-  collector_ = read;
+  seldom_->collector = read;
   if (buffer_.empty()) return;
-  collected_ += buffer_.view();
+  seldom_->collected += buffer_.view();
   amount_ = buffer_.size();
   take();
 }
 
 std::optional<std::string> ReaderState::take_collected(const void* read) {
-  if (collector_ != read) return std::nullopt;
-  collector_ = nullptr;
-  return std::exchange(collected_, std::string());
+  if (!seldom_ || seldom_->collector != read) return std::nullopt;
+  seldom_->collector = nullptr;
+  return std::exchange(seldom_->collected, std::string());
 }
 
 void ReaderState::give_back_collected(const void* read) noexcept {
-  if (collector_ != read) return;
-  collector_ = nullptr;
-  if (collected_.empty()) return;
+  if (!seldom_ || seldom_->collector != read) return;
+  seldom_->collector = nullptr;
+  if (seldom_->collected.empty()) return;
   try {
-    buffer_.prepend(collected_);
+    buffer_.prepend(seldom_->collected);
   } catch (const std::bad_alloc&) {
     return fail_without_memory();
   }
-  collected_ = std::string();
-  memo_.key.clear();  // The bytes that came back were never searched.
-  wake();             // Another read may wait by now, for just these bytes.
+  seldom_->collected = std::string();
+  forget_matches();  // The bytes that came back were never searched.
+  watch_level();
+  wake();  // Another read may wait by now, for just these bytes.
 }
 
 void ReaderState::unread(std::string_view bytes) {
   if (bytes.empty()) return;
-  if (!collected_.empty()) {  // All of that comes before what is buffered.
-    collected_.insert(0, bytes);
+  if (seldom_ && !seldom_->collected.empty()) {  // All of that comes before what is buffered.
+    seldom_->collected.insert(0, bytes);
   } else {
     buffer_.prepend(bytes);
-    memo_.key.clear();  // They need not be those that were taken.
+    forget_matches();  // They need not be those that were taken.
   }
   wake();
   pause_if_full();
+  watch_level();
+}
+
+void ReaderState::forget_matches() noexcept {
+  memo_.forget();
+  if (seldom_) seldom_->set.key.clear();
 }
 
 // ---- Waiting
@@ -273,35 +294,58 @@ void ReaderState::check_may_wait(const char* function) const {
   }
 }
 
-void ReaderState::wait(const char* function, const void* read,
-                       Verdict (*look)(ReaderState&, const void*), PromiseBase& promise) {
+/// A node for the read. Another one has the reader's own if that was cancelled or woken, and has
+/// not been unwound yet.
+ReadWait& ReaderState::new_wait(const ReadKind& what, const void* read) {
+  ReadWait* node = &own_wait_;
+  if (own_wait_used_) {
+    node = ::new (pool_allocate(sizeof(ReadWait))) ReadWait(*this);
+  } else {
+    own_wait_used_ = true;
+  }
+  node->what = &what;
+  node->read = read;
+  node->failed = false;
+  node->error = nullptr;
+  if (Deadlines* its = deadlines()) [[unlikely]]
+    its->waiting_since = its->timer.now();
+  return *node;
+}
+
+void ReaderState::wait(const ReadKind& what, const void* read, PromiseBase& promise) {
   if (current_task->future().token != loop_token_) {
     throw RuntimeError("Task " + current_task->describe_task() + " got " + repr() +
                        " attached to a different loop");
   }
   force_resume();
-  if (deadlines_) [[unlikely]] {
-    deadlines_->waiting_since = deadlines_->timer.now();
-    time_wait();
-  }
-  ReadWait* node = &own_wait_;
-  if (own_wait_used_) {  // A wait that was cancelled or woken, and has not been unwound yet.
-    node = ::new (pool_allocate(sizeof(ReadWait))) ReadWait(*this);
-  } else {
-    own_wait_used_ = true;
-  }
-  node->function = function;
-  node->read = read;
-  node->look = look;
-  node->failed = false;
-  node->error = nullptr;
-  waiter_ = node;
-  current_task->park(*node, promise);
+  ReadWait& node = new_wait(what, read);
+  time_wait();
+  waiter_ = &node;
+  current_task->park(node, promise);
+}
+
+/// A turn is over in the pass that it began in; spread over several it has starved nobody.
+bool ReaderState::ends_turn() noexcept {
+  if (loop_token_->loop == nullptr || current_task->future().token != loop_token_) return false;
+  const std::uint64_t pass = loop_->stats().passes;
+  turn_end_ = buffer_.position() + turn_bytes;
+  const bool ends = turn_pass_ == pass;
+  turn_pass_ = ends ? pass + 1 : pass;  // It goes on in the next one.
+  return ends;
+}
+
+/// What has been found stays found: the read looks again in the next pass, and if others have taken
+/// it by then, waits.
+void ReaderState::end_turn(const ReadKind& what, const void* read, PromiseBase& promise) {
+  ReadWait& node = new_wait(what, read);
+  loop_->ready().push(node);
+  current_task->park(node, promise);
 }
 
 // BYTE 7/7: the read looks again. If it can finish, its coroutine resumes with the bytes; else it
 // goes on waiting, and the coroutine hears nothing of it.
 void ReaderState::run_wait(ReadWait& node) {
+  verdict_ = Verdict::wait;  // What it says may be that of a read that was answered at once.
   if (!node.cancelled && must_go_on(node)) return;
   resuming_ = &node;
   node.task->step();  // The reader may be gone after this.
@@ -310,11 +354,11 @@ void ReaderState::run_wait(ReadWait& node) {
 bool ReaderState::must_go_on(ReadWait& node) {
   if (node.error) return false;  // It took too long.
   try {
-    verdict_ = node.failed && !buffer_first_ ? Verdict::failed : node.look(*this, node.read);
+    verdict_ = node.failed && !buffer_first_ ? Verdict::failed : node.what->look(*this, node.read);
     // An exception that came after what woke it: asyncio does not look here, and waits for ever.
     if (verdict_ == Verdict::wait && exception_) verdict_ = Verdict::failed;
     if (verdict_ != Verdict::wait) return false;
-    check_may_wait(node.function);
+    check_may_wait(node.what->function);
     force_resume();
     time_wait();
     waiter_ = &node;

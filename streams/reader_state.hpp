@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -20,6 +21,7 @@
 #include <weir/reactor/task/task_base.hpp>
 #include <weir/streams/byte_buffer.hpp>
 #include <weir/streams/lazy_timer.hpp>
+#include <weir/streams/match_memo.hpp>
 #include <weir/streams/separators.hpp>
 
 namespace weir::detail {
@@ -31,6 +33,7 @@ std::size_t check_limit(std::ptrdiff_t limit);
 
 /// What a look at the buffer said about a read.
 enum class Verdict : std::uint8_t {
+  at_once,            // amount() bytes are the answer, as at_hand() has seen
   wait,               // not enough yet
   take,               // amount() bytes are the answer
   take_part,          // amount() bytes are a piece of it
@@ -46,17 +49,22 @@ enum class Verdict : std::uint8_t {
 /// only sees whether it has enough now.
 enum class Look : std::uint8_t { first, again };
 
+/// What a kind of read is to those who wake it.
+struct ReadKind {
+  const char* function;  // For the error text: "read".
+  Verdict (*look)(ReaderState&, const void* read);
+};
+
 /// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a
 /// wait that was cancelled or woken has not been unwound does a second one, from the pool, stand
 /// in.
-struct ReadWait final : Parked, Queueable {
+struct ReadWait final : Queueable, Parked {
   explicit ReadWait(ReaderState& its_reader) noexcept;
+  bool failed = false;  // Woken by set_exception(), whatever arrives after that.
   ReaderState& reader;
-  const char* function = nullptr;  // For the error text: "read".
-  const void* read = nullptr;      // The awaitable, in the coroutine's frame.
-  Verdict (*look)(ReaderState&, const void* read) = nullptr;
-  std::exception_ptr error;  // It had to go on waiting, and could not.
-  bool failed = false;       // Woken by set_exception(), whatever arrives after that.
+  const ReadKind* what = nullptr;
+  const void* read = nullptr;  // The awaitable, in the coroutine's frame.
+  std::exception_ptr error;    // It had to go on waiting, and could not.
 };
 
 /// What StreamReader handles share: the buffer, and every rule of asyncio's reader. The awaitables
@@ -89,11 +97,30 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// The connection is lost: there is nobody left to pause, or to be idle.
   void forget_transport() noexcept {
     transport_ = nullptr;
-    if (deadlines_) deadlines_->idle.reset();
+    if (Deadlines* its = deadlines()) its->idle.reset();
   }
   const Transport* transport() const noexcept { return transport_; }
 
-  // ---- The pull side: look, then take
+  // ---- The pull side: look, then take. What can be answered at once is decided in the caller, by
+  // a few instructions; look_…() hears of the rest.
+
+  /// Whether the next record is there, within `limit`, and nothing else matters.
+  [[gnu::always_inline]] bool at_hand(std::string_view separator, std::size_t limit) noexcept {
+    if (!memo_.knows(separator) || exception_) return false;
+    if (!memo_.any() && !search_on()) return false;
+    const auto start = static_cast<std::size_t>(memo_.next() - buffer_.position());
+    if (start > limit) return false;
+    amount_ = start + separator.size();
+    verdict_ = Verdict::at_once;
+    return true;
+  }
+  /// Whether at least `least` bytes are buffered, of which up to `most` are the answer.
+  [[gnu::always_inline]] bool at_hand(std::size_t least, std::size_t most) noexcept {
+    if (buffer_.size() < least || exception_ || buffer_.position() >= turn_end_) return false;
+    amount_ = std::min(buffer_.size(), most);
+    verdict_ = Verdict::at_once;
+    return true;
+  }
 
   /// `read`: who asks. Two read(-1) must not mix what they have collected.
   Verdict look_read(std::ptrdiff_t wanted, const void* read, Look look);
@@ -107,7 +134,17 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
 
   /// The answer of Verdict::take, where it lies: valid until the next call on the reader or the
   /// next suspension.
-  std::string_view take();
+  std::string_view take() {
+    memo_.drop_before(buffer_.position() + amount_);
+    return take_front();
+  }
+  /// The same for a record: it ends with the next match.
+  [[gnu::always_inline]] std::string_view take_record() {
+    memo_.drop_next();
+    return take_front();
+  }
+  /// The same, not taken.
+  std::string_view answer() const noexcept { return {buffer_.data(), amount_}; }
   /// All that is buffered, as an answer: readline() at the end of the stream.
   std::string_view take_all();
   /// All that is buffered, taken: the partial answer of an error.
@@ -121,20 +158,18 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   [[noreturn]] void throw_stored() const { std::rethrow_exception(exception_); }
   /// Puts `bytes` before what is buffered.
   void unread(std::string_view bytes);
-  /// What a peek was answered: not taken.
-  std::string_view peeked() const noexcept { return {buffer_.data(), amount_}; }
 
   // ---- Options; all off at first
 
   static constexpr std::size_t no_cap = std::numeric_limits<std::size_t>::max();
-  void set_cap(std::size_t bytes) noexcept { cap_ = bytes; }
-  std::size_t cap() const noexcept { return cap_; }
+  void set_cap(std::size_t bytes) { seldom().cap = bytes; }
+  std::size_t cap() const noexcept { return seldom_ ? seldom_->cap : no_cap; }
   void set_buffer_first(bool enabled) noexcept { buffer_first_ = enabled; }
   void set_read_timeout(std::optional<Duration> timeout);
   void set_idle_timeout(std::optional<Duration> timeout);
   /// Something was received or written: the stream is not idle.
   void note_activity() {
-    if (deadlines_) [[unlikely]]
+    if (deadlines() != nullptr) [[unlikely]]
       stay_active();
   }
 
@@ -146,8 +181,12 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// No other task may be waiting.
   ///
   /// Errors    RuntimeError  the task belongs to another loop.
-  void wait(const char* function, const void* read, Verdict (*look)(ReaderState&, const void*),
-            PromiseBase& waiter);
+  void wait(const ReadKind& what, const void* read, PromiseBase& waiter);
+  /// A task that was answered at once for `turn_bytes` in one pass has had its turn: others may run
+  /// before it is answered now.
+  bool had_its_turn() noexcept { return buffer_.position() >= turn_end_ && ends_turn(); }
+  /// Parks the current task until the next pass: a wait, but not for data.
+  void end_turn(const ReadKind& what, const void* read, PromiseBase& waiter);
   /// In await_resume(): whether there was a wait. It must then be finished before anything else.
   bool waited() const noexcept { return resuming_ != nullptr; }
   /// Throws CancelledError, or why the read could not go on waiting.
@@ -165,28 +204,28 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
 
   std::size_t buffered_bytes() const noexcept { return buffer_.size(); }
   std::string_view buffered() const noexcept { return buffer_.view(); }
-  std::uint64_t bytes_scanned() const noexcept { return bytes_scanned_; }
+  std::uint64_t bytes_scanned() const noexcept {
+    return memo_.bytes_scanned() + set_bytes_scanned_;
+  }
   std::size_t limit() const noexcept { return limit_; }
   bool paused() const noexcept { return paused_; }
   std::string repr() const;
   EventLoop& loop() const noexcept { return *loop_; }
 
+  static constexpr std::uint64_t turn_bytes = 64 * 1024;
+
  private:
-  /// How far the stream has been searched for one separator: no match ends at `searched` or before,
-  /// but for the one that starts at `match`. Positions only grow, so what other calls take away
-  /// cannot make it lie; no byte is looked at twice.
+  /// How far the stream has been searched for one separator of a set: no match ends at `searched`
+  /// or before, but for the one that starts at `match`.
   struct Scan {
     static constexpr std::uint64_t none = static_cast<std::uint64_t>(-1);
     std::uint64_t searched = 0;
     std::uint64_t match = none;
   };
-  /// The scans of the separator, or of the set of them, that was looked for last.
-  struct Memo {
-    std::span<Scan> scans() noexcept { return is_set ? std::span(of_set) : std::span(&single, 1); }
+  /// What is known of the set of separators that was looked for last.
+  struct SetMemo {
     std::string key;
-    bool is_set = false;  // A single separator may read like the key of a set.
-    Scan single;
-    std::vector<Scan> of_set;
+    std::vector<Scan> scans;
   };
   /// In the buffer. Of length 0: none.
   struct Match {
@@ -205,6 +244,15 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     TimePoint active_at{};
   };
 
+  /// What few readers need, so that all others are small: made when it is needed.
+  struct Seldom {
+    SetMemo set;
+    std::string collected;            // By a read(-1).
+    const void* collector = nullptr;  // Whose that is, from its first look to its end.
+    std::size_t cap = no_cap;
+    std::unique_ptr<Deadlines> deadlines;
+  };
+
   static const RunnableKind wait_runnable;
   static const Parked::Kind wait_parked;
   friend struct ReadWait;
@@ -221,42 +269,62 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void pause_if_full();
   void resume_if_low();
   void force_resume();
+  [[gnu::always_inline]] std::string_view take_front() {
+    const std::string_view taken = answer();
+    buffer_.consume(amount_);
+    if (buffer_.position() >= attend_from_) [[unlikely]]
+      attend();
+    return taken;
+  }
+  void attend();
+  void watch_level() noexcept;
   void keep_or_trim() noexcept;
   void fail_without_memory() noexcept;
   void trim_when_drained() noexcept;
-  Verdict look_for(std::span<const std::string_view> separators, std::size_t limit);
-  void start_account(std::string_view key, bool is_set, std::size_t count);
+  Verdict judge(const Match& match, std::size_t shortest, std::size_t longest,
+                std::size_t limit) noexcept;
+  void start_account(std::string key, std::size_t count);
   Match search(std::span<const std::string_view> separators) noexcept;
   void collect(const void* read);
+  void forget_matches() noexcept;
   void run_wait(ReadWait& node);
   bool must_go_on(ReadWait& node);
+  ReadWait& new_wait(const ReadKind& what, const void* read);
   void drop_wait(ReadWait& node) noexcept;
-  Deadlines& deadlines();
+  bool search_on() noexcept;
+  bool ends_turn() noexcept;
+  Seldom& seldom() {
+    if (!seldom_) seldom_ = std::make_unique<Seldom>();
+    return *seldom_;
+  }
+  Deadlines* deadlines() const noexcept { return seldom_ ? seldom_->deadlines.get() : nullptr; }
+  Deadlines& make_deadlines();
   void stay_active();
   void time_wait();
   std::optional<TimePoint> expire(TimePoint now);
 
-  EventLoop* loop_;
-  Ref<LoopToken> loop_token_;
-  Transport* transport_ = nullptr;
+  // What a read that is answered at once touches.
   ByteBuffer buffer_;
+  MatchMemo memo_;  // Of the single separator that was looked for last.
   std::size_t limit_;
   std::size_t amount_ = 0;
+  std::uint64_t attend_from_ = ByteBuffer::never;  // From this position on, attend() to the buffer.
   std::exception_ptr exception_;
-  ReadWait* waiter_ = nullptr;    // The one that new bytes wake; none from then on.
   ReadWait* resuming_ = nullptr;  // Set for the moment of a resumption.
-  Memo memo_;
-  std::uint64_t bytes_scanned_ = 0;
-  std::string collected_;
-  const void* collector_ = nullptr;  // Whose collected_ is, from its first look to its end.
-  std::size_t cap_ = no_cap;
-  std::unique_ptr<Deadlines> deadlines_;
-  ReadWait own_wait_;
+  Verdict verdict_ = Verdict::wait;
   bool own_wait_used_ = false;
   bool eof_ = false;
   bool paused_ = false;  // This reader paused the transport.
   bool buffer_first_ = false;
-  Verdict verdict_ = Verdict::wait;
+  std::uint64_t turn_end_ = turn_bytes;  // In the stream; the turn began in this pass:
+  std::uint64_t turn_pass_ = 0;
+  std::uint64_t set_bytes_scanned_ = 0;
+  EventLoop* loop_;
+  Ref<LoopToken> loop_token_;
+  Transport* transport_ = nullptr;
+  ReadWait* waiter_ = nullptr;  // The one that new bytes wake; none from then on.
+  std::unique_ptr<Seldom> seldom_;
+  ReadWait own_wait_;
 };
 
 }  // namespace weir::detail

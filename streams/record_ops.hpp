@@ -24,9 +24,10 @@ struct PeekOp {
   using Result = typename Form::Result;
   using Owning = PlainOwning<PeekOp>;
   Verdict look(ReaderState& reader, Look look) const { return reader.look_peek(wanted, look); }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_peek_failure(reader, verdict, wanted);
-    return Form::of(reader.peeked());
+  static constexpr bool at_once(ReaderState&) noexcept { return false; }
+  Result take(ReaderState& reader) const { return Form::of(reader.answer()); }
+  [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
+    throw_peek_failure(reader, verdict, wanted);
   }
   std::ptrdiff_t wanted;
 };
@@ -43,9 +44,10 @@ struct DiscardOp {
     if (look == Look::first) discarded = 0;
     return reader.look_discard(separator, look, discarded);
   }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    if (verdict != Verdict::take) throw_discard_failure(reader, verdict, discarded);
-    return discarded + reader.take().size();
+  static constexpr bool at_once(ReaderState&) noexcept { return false; }
+  Result take(ReaderState& reader) const { return discarded + reader.take().size(); }
+  [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
+    throw_discard_failure(reader, verdict, discarded);
   }
   std::string_view separator;
   mutable std::uint64_t discarded = 0;  // So far.
@@ -65,10 +67,11 @@ struct PieceOp {
   Verdict look(ReaderState& reader, Look look) const {
     return reader.look_piece(separator, look, limit);
   }
-  Result finish(ReaderState& reader, Verdict verdict) const {
-    const bool last = verdict == Verdict::take;
-    if (!last && verdict != Verdict::take_part) throw_until_failure(reader, verdict, limit);
-    return Piece{reader.take(), last};
+  static constexpr bool at_once(ReaderState&) noexcept { return false; }
+  Result take(ReaderState& reader) const { return Piece{reader.take(), true}; }
+  Result instead(ReaderState& reader, Verdict verdict) const {
+    if (verdict != Verdict::take_part) throw_until_failure(reader, verdict, limit);
+    return Piece{reader.take(), false};
   }
   std::string_view separator;
   std::size_t limit;

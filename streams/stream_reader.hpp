@@ -68,7 +68,7 @@ class StreamReader {
   ///           n. ValueError "readexactly size can not be less than zero", before anything else.
   ///           ReadCapError  n is more than set_read_cap() allows.
   auto readexactly(std::ptrdiff_t n) const noexcept {
-    return detail::ReadAwaitable<detail::ReadExactlyOp>(*state_, {n});
+    return detail::ReadAwaitable<detail::ReadExactlyOp<detail::AsString>>(*state_, {n});
   }
 
   /// Reads until `separator` has been seen; returns everything up to and including it.
@@ -81,15 +81,15 @@ class StreamReader {
   /// Cost      O(bytes): of every chunk at most separator.size() - 1 bytes are looked at twice,
   ///           over wake-ups, cancellations and calls.
   auto readuntil(Separator separator = "\n") const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString>>(*state_,
-                                                                        {separator.bytes(), {}});
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString>>(
+        *state_, {separator.bytes(), {}, {}});
   }
   /// With a limit for this call alone.
   ///
   /// Errors    ValueError "Limit cannot be <= 0", at once.
   auto readuntil(Separator separator, const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsString, detail::CallsLimit>>(
-        *state_, {separator.bytes(), {limit_of(options)}});
+        *state_, {separator.bytes(), {limit_of(options)}, {}});
   }
   /// The same up to the first of several separators to end; of two that end together the shorter
   /// one counts.
@@ -97,11 +97,11 @@ class StreamReader {
   /// Errors    ValueError "Separator should contain at least one element".
   auto readuntil(const Separators& separators) const noexcept {
     return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsString>>(*state_,
-                                                                           {separators, {}});
+                                                                           {separators, {}, {}});
   }
   auto readuntil(const Separators& separators, const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsString, detail::CallsLimit>>(
-        *state_, {separators, {limit_of(options)}});
+        *state_, {separators, {limit_of(options)}, {}});
   }
 
   /// Reads a line, its "\n" included. At the end of the stream: what is left, without one; then
@@ -115,7 +115,7 @@ class StreamReader {
   }
   auto readline(const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadLineOp<detail::AsString, detail::CallsLimit>>(
-        *state_, {{limit_of(options)}});
+        *state_, {{limit_of(options)}, {}});
   }
 
   /// readline() for loops: nothing at the end of the stream.
@@ -124,7 +124,7 @@ class StreamReader {
   }
   auto next_line(const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadLineOp<detail::AsOptional, detail::CallsLimit>>(
-        *state_, {{limit_of(options)}});
+        *state_, {{limit_of(options)}, {}});
   }
 
   /// readuntil() and readline() without a copy.
@@ -134,25 +134,61 @@ class StreamReader {
   /// Cost      No allocation.
   auto readuntil_view(Separator separator = "\n") const noexcept {
     return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsView>>(*state_,
-                                                                      {separator.bytes(), {}});
+                                                                      {separator.bytes(), {}, {}});
   }
   auto readuntil_view(Separator separator, const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsView, detail::CallsLimit>>(
-        *state_, {separator.bytes(), {limit_of(options)}});
+        *state_, {separator.bytes(), {limit_of(options)}, {}});
   }
   auto readuntil_view(const Separators& separators) const noexcept {
-    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView>>(*state_, {separators, {}});
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView>>(*state_,
+                                                                         {separators, {}, {}});
   }
   auto readuntil_view(const Separators& separators, const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::AsView, detail::CallsLimit>>(
-        *state_, {separators, {limit_of(options)}});
+        *state_, {separators, {limit_of(options)}, {}});
   }
   auto readline_view() const noexcept {
     return detail::ReadAwaitable<detail::ReadLineOp<detail::AsView>>(*state_, {});
   }
   auto readline_view(const RecordOptions& options) const {
     return detail::ReadAwaitable<detail::ReadLineOp<detail::AsView, detail::CallsLimit>>(
-        *state_, {{limit_of(options)}});
+        *state_, {{limit_of(options)}, {}});
+  }
+
+  /// readuntil(), readline() and readexactly() into the caller's string: what it held is replaced,
+  /// its memory is used again. The result is its new size.
+  ///
+  /// Shape     std::string line;   while (const auto n = co_await reader.readline_into(line)) {…}
+  /// Errors    As of the form without `_into`; `into` is then as it was.
+  /// Lifetime  `into` must outlive the read, in a task too.
+  /// Cost      One copy; an allocation only where `into` has never been as long.
+  auto readuntil_into(std::string& into, Separator separator = "\n") const noexcept {
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::IntoString>>(
+        *state_, {separator.bytes(), {}, {&into}});
+  }
+  auto readuntil_into(std::string& into, Separator separator, const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadUntilOp<detail::IntoString, detail::CallsLimit>>(
+        *state_, {separator.bytes(), {limit_of(options)}, {&into}});
+  }
+  auto readuntil_into(std::string& into, const Separators& separators) const noexcept {
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::IntoString>>(
+        *state_, {separators, {}, {&into}});
+  }
+  auto readuntil_into(std::string& into, const Separators& separators,
+                      const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadUntilAnyOp<detail::IntoString, detail::CallsLimit>>(
+        *state_, {separators, {limit_of(options)}, {&into}});
+  }
+  auto readline_into(std::string& into) const noexcept {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::IntoString>>(*state_, {{}, {&into}});
+  }
+  auto readline_into(std::string& into, const RecordOptions& options) const {
+    return detail::ReadAwaitable<detail::ReadLineOp<detail::IntoString, detail::CallsLimit>>(
+        *state_, {{limit_of(options)}, {&into}});
+  }
+  auto readexactly_into(std::string& into, std::ptrdiff_t n) const noexcept {
+    return detail::ReadAwaitable<detail::ReadExactlyOp<detail::IntoString>>(*state_, {n, {&into}});
   }
 
   // ---- Records that are too long, and looking ahead: what asyncio does not have

@@ -166,7 +166,7 @@ BUGS = (
     bug("B57", "streams/reader_state.cpp",
         "verdict == Verdict::overrun_found ? amount_ + 1 : buffer_.size()",
         "verdict == Verdict::overrun_found ? amount_ + 1 : buffer_.size() - 1"),
-    bug("B58", "streams/reader_state.cpp", "if (amount_ > cap_) return Verdict::over_cap;", ""),
+    bug("B58", "streams/reader_state.cpp", "if (amount_ > cap()) return Verdict::over_cap;", ""),
     bug("B59", "streams/stream_writer.cpp",
         "loop->ready().push(*this);", "delete this;"),
     bug("B88", "reactor/poller/poller_epoll.cpp", "control(EPOLL_CTL_DEL, fd, after);",

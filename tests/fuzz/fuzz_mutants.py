@@ -22,7 +22,7 @@ SECONDS = 60
 MUTANTS = (
     ("reader", "the limit is off by one",
      Patch("streams/reader_search.cpp", "match.start > limit", "match.start >= limit",
-           "Verdict ReaderState::look_for(")),
+           "Verdict ReaderState::judge(")),
     ("reader", "a cancelled read stays the waiter",
      Patch("streams/reader_state.cpp",
            "if (reader.waiter_ == &node) reader.waiter_ = nullptr;", "",

@@ -31,18 +31,18 @@ def mutant(name: str, source: str, inside: str, old: str, new: str) -> Mutant:
 
 
 MUTANTS = (
-    mutant("the limit is off by one", SEARCH, "Verdict ReaderState::look_for(",
+    mutant("the limit is off by one", SEARCH, "Verdict ReaderState::judge(",
            "match.start > limit", "match.start >= limit"),
     mutant("the limit is off by one where nothing is found", SEARCH,
-           "Verdict ReaderState::look_for(", "amount_ > limit", "amount_ >= limit"),
+           "Verdict ReaderState::judge(", "amount_ > limit", "amount_ >= limit"),
     mutant("the transport resumes below the limit only", STATE, "void ReaderState::resume_if_low(",
            "buffer_.size() > limit_", "buffer_.size() >= limit_"),
     mutant("a cancelled read stays the waiter", STATE,
            "const Parked::Kind ReaderState::wait_parked",
            "if (reader.waiter_ == &node) reader.waiter_ = nullptr;", ""),
     mutant("the scan offset is lost", SEARCH, "Verdict ReaderState::look_until(",
-           "if (memo_.is_set || memo_.key != separator) [[unlikely]]", ""),
-    mutant("the end is looked at before the overrun", SEARCH, "Verdict ReaderState::look_for(",
+           "if (!memo_.knows(separator)) [[unlikely]]", ""),
+    mutant("the end is looked at before the overrun", SEARCH, "Verdict ReaderState::judge(",
            "if (amount_ > limit) return", "if (!eof_ && amount_ > limit) return"),
     mutant("readline leaves the newline of what it discards", STATE,
            "void ReaderState::discard_overrun(", "amount_ + 1", "amount_"),

@@ -200,6 +200,30 @@ TEST_SUITE("streams/reader_memo") {
     }
   }
 
+  TEST_CASE_FIXTURE(ReaderLoop, "bytes_scanned: once a byte in chunks of a segment and of a byte") {
+    for (const std::string_view separator : {"\n", "\r\n", "\r\n\r\n", "\r\n--boundary--\r\n"}) {
+      for (const std::size_t chunk : {std::size_t{1460}, std::size_t{1}}) {
+        const StreamReader reader = make_reader();
+        std::string records;
+        for (std::size_t i = 0; records.size() < 20'000; ++i) {
+          records += std::string(i * 7 % 300, 'x');
+          records += separator;
+        }
+        std::uint64_t read = 0;
+        for (std::size_t at = 0; at < records.size(); at += chunk) {
+          reader.feed_data(std::string_view(records).substr(at, chunk));
+          for (bool more = true; more;) {
+            auto next = reader.readuntil_view(separator);
+            more = next.await_ready();
+            if (more) read += next.await_resume().size();
+          }
+        }
+        CHECK(read == records.size());
+        CHECK(reader.bytes_scanned() <= records.size() * 101 / 100);
+      }
+    }
+  }
+
   TEST_CASE_FIXTURE(ReaderLoop, "bytes_scanned: another separator starts a new account") {
     const StreamReader reader = make_reader();
     reader.feed_data("abcdef");

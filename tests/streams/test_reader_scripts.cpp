@@ -40,7 +40,7 @@ struct Script {
 };
 
 /// How the call is made, and who owns the bytes that are fed.
-enum class Way { awaited, view, task, time_out, outcome };
+enum class Way { awaited, view, into, task, time_out, outcome };
 enum class Bytes { copied, borrowed };
 
 std::vector<std::string> split(std::string_view text) {
@@ -81,6 +81,26 @@ Coro<std::string> view_call(StreamReader reader, ReadCall call) {
   co_return answer;
 }
 
+/// What the string held before shows in the answer if it is not replaced.
+Coro<std::string> into_call(StreamReader reader, ReadCall call) {
+  std::string into = "before";
+  std::size_t size = 0;
+  switch (call.kind) {
+    case ReadCall::Kind::readuntil:
+      size = co_await reader.readuntil_into(into, call.separators[0]);
+      break;
+    case ReadCall::Kind::readuntil_any:
+      size = co_await reader.readuntil_into(into, weir::test::separators_of(call.separators));
+      break;
+    case ReadCall::Kind::readline: size = co_await reader.readline_into(into); break;
+    case ReadCall::Kind::readexactly:
+      size = co_await reader.readexactly_into(into, call.bytes);
+      break;
+    default: into = co_await weir::test::make_call(reader, call); size = into.size();
+  }
+  co_return size == into.size() ? into : "another size";
+}
+
 /// Hands the awaitable itself to `use`.
 template <class Use>
 auto with_awaitable(const StreamReader& reader, const ReadCall& call, Use use) {
@@ -106,6 +126,7 @@ Task<std::string> start(ReaderLoop& test, const StreamReader& reader, const Read
   weir::EventLoop& loop = test.loop;
   switch (way) {
     case Way::view: return loop.create_task(view_call(reader, call));
+    case Way::into: return loop.create_task(into_call(reader, call));
     case Way::task:
       return with_awaitable(reader, call, [&](auto read) { return loop.create_task(read); });
     case Way::time_out:
@@ -170,7 +191,8 @@ void run_script(const Script& script, Way way, Bytes bytes) {
 
 void run_scripts(std::initializer_list<Script> scripts) {
   for (const Script& script : scripts) {
-    for (const Way way : {Way::awaited, Way::view, Way::task, Way::time_out, Way::outcome}) {
+    for (const Way way :
+         {Way::awaited, Way::view, Way::into, Way::task, Way::time_out, Way::outcome}) {
       for (const Bytes bytes : {Bytes::copied, Bytes::borrowed}) run_script(script, way, bytes);
     }
   }
