@@ -20,7 +20,7 @@ void MatchMemo::start(std::string_view separator, std::uint64_t position) {
   tail_ = std::move(tail);
   std::copy_n(separator.begin(), std::min<std::size_t>(separator.size(), 2), head_);
   size_ = separator.size();
-  look_from(position);
+  searched_ = position;
   mask_ = 0;
   by_blocks_ = false;
 }
@@ -36,11 +36,13 @@ void MatchMemo::search_once(const ByteBuffer& buffer, std::string_view separator
   if (buffer.end() <= searched_) return;
   const std::string_view rest(buffer.at(from), static_cast<std::size_t>(buffer.end() - from));
   const std::size_t start = find_separator(rest, separator, 0);
-  searched_ = buffer.end();
-  if (start == not_found) return;
+  const bool found = start != not_found;
+  const std::uint64_t looked_to = found ? from + start + separator.size() : buffer.end();
+  scanned_ += looked_to - searched_;
+  searched_ = looked_to;
+  if (!found) return;
   base_ = from + start;
   mask_ = 1;
-  searched_ = base_ + separator.size();
 }
 
 }  // namespace weir::detail

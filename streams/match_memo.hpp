@@ -64,7 +64,7 @@ class MatchMemo {
     return by_blocks_ && search_block(buffer);
   }
   /// How many bytes have been searched in all, for whatever separator.
-  std::uint64_t bytes_scanned() const noexcept { return searched_ - passed_over_; }
+  std::uint64_t bytes_scanned() const noexcept { return scanned_; }
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -92,36 +92,32 @@ class MatchMemo {
       from = begin_again(buffer.position());
     const std::uint64_t last = buffer.end() - 1;  // No pair starts there yet.
     if (buffer.end() <= searched_) return false;
-    const bool any = found(first_match_block(buffer.at(from), static_cast<std::size_t>(last - from),
-                                             BytePair{head_[0], head_[1]}),
-                           from, last);
-    ++searched_;
-    return any;
+    return found(first_match_block(buffer.at(from), static_cast<std::size_t>(last - from),
+                                   BytePair{head_[0], head_[1]}),
+                 from, last, 1);
   }
-  /// A search that began at `from` and went as far as `end`, where nothing was found.
-  [[gnu::always_inline]] bool found(const MatchBlock& block, std::uint64_t from,
-                                    std::uint64_t end) noexcept {
+  /// A search that began at `from` and went as far as `end`, where nothing was found. `overlap`:
+  /// how many bytes of the separator lie behind where it starts.
+  [[gnu::always_inline]] bool found(const MatchBlock& block, std::uint64_t from, std::uint64_t end,
+                                    std::size_t overlap = 0) noexcept {
     base_ = from + block.offset;
     mask_ = block.mask;
     const std::uint64_t block_end = from + block.offset + 64;
-    searched_ = block_end < end ? block_end : end;
+    const std::uint64_t looked_to = (block_end < end ? block_end : end) + overlap;
+    scanned_ += looked_to - searched_;
+    searched_ = looked_to;
     return block.mask != 0;
   }
   [[gnu::noinline]] std::uint64_t begin_again(std::uint64_t record) noexcept {
-    if (searched_ < record) look_from(record);
+    searched_ = std::max(searched_, record);
     return record;
-  }
-  /// The next byte to be looked at is that at `position`.
-  void look_from(std::uint64_t position) noexcept {
-    passed_over_ += position - searched_;
-    searched_ = position;
   }
   void search_once(const ByteBuffer& buffer, std::string_view separator) noexcept;
 
-  std::uint64_t searched_ = 0;     // No match ends here or before, but for those of the mask.
-  std::uint64_t passed_over_ = 0;  // Of these bytes: not looked at.
-  std::uint64_t base_ = 0;         // A match starts at base_ + i if bit i of the mask is set.
+  std::uint64_t searched_ = 0;  // No match ends here or before, but for those of the mask.
+  std::uint64_t base_ = 0;      // A match starts at base_ + i if bit i of the mask is set.
   std::uint64_t mask_ = 0;
+  std::uint64_t scanned_ = 0;
   std::size_t size_ = none;       // Of the separator.
   std::unique_ptr<char[]> tail_;  // What follows its head.
   char head_[2] = {};

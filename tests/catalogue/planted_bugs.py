@@ -158,7 +158,7 @@ BUGS = (
         "if (error == EPERM) return 0; if (error != 0) {"),
     # 2.4 Reading, EOF, UDP
     bug("B54", "net/socket_transport_reading.cpp", "const std::span<char> room = block_.room();",
-        "const std::span<char> room = block_.room(); socket_->get_option(SOL_SOCKET, SO_ERROR);"),
+        "const std::span<char> room = block_.room(); socket_.get_option(SOL_SOCKET, SO_ERROR);"),
     bug("B55", "streams/reader_state.cpp",
         "if (buffer_.size() >= amount_) return Verdict::take;",
         "if (buffer_.size() >= amount_ && !ended()) return Verdict::take;"),

@@ -31,8 +31,7 @@ MUTANTS = (
                  "return feed(lent);", "void ReaderState::feed_borrowed("),
            r"FAILED  stream LF 64 view: copied per byte"),
     Mutant("every chunk is searched from the beginning of the record",
-           Patch("streams/reader_search.cpp", "scans[i].searched = record + end;", "",
-                 "ReaderState::Match ReaderState::search("),
+           Patch("streams/match_memo.hpp", "searched_ = looked_to;", "", "bool found("),
            r"FAILED  stream LF 16384 view: scanned per byte"),
 )
 
