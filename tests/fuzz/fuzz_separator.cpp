@@ -79,6 +79,9 @@ void separator(std::string_view input) {
   const Exact exact_separator(words[0]);
   // Behind other bytes, too: vectors look at 64 positions at once.
   const Exact later_haystack(std::string(64, '.') + haystack);
+  // And what is shorter than a vector.
+  const Exact beginning(std::string_view(haystack).substr(0, from % 16));
+  const std::size_t expected_in_beginning = naive_search(beginning.view(), words[0], 0);
   const std::size_t expected = naive_search(haystack, words[0], from);
   const std::size_t expected_later =
       naive_search(later_haystack.view(), exact_separator.view(), from);
@@ -89,6 +92,9 @@ void separator(std::string_view input) {
     require(detail::find_separator_by(*kernels, later_haystack.view(), exact_separator.view(),
                                       from) == expected_later,
             "every search ends where two loops end, further on");
+    require(detail::find_separator_by(*kernels, beginning.view(), exact_separator.view(), 0) ==
+                expected_in_beginning,
+            "every search ends where two loops end, in a few bytes");
   }
   require(detail::find_two_way(exact_haystack.view(), exact_separator.view()) ==
               naive_search(haystack, words[0], 0),
