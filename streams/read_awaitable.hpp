@@ -4,7 +4,6 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/task/promise.hpp>
+#include <weir/streams/read_forms.hpp>
 #include <weir/streams/reader_state.hpp>
 #include <weir/streams/separators.hpp>
 
@@ -97,48 +97,6 @@ class [[nodiscard]] OwningRead {
  private:
   Ref<ReaderState> reader_;
   typename Op::Owning op_;
-};
-
-/// into.assign(bytes), faster where the string need not grow.
-inline void replace(std::string& into, std::string_view bytes) {
-  const std::size_t size = bytes.size();
-  if (size > into.size()) {
-    into.assign(bytes);
-    return;
-  }
-  if (size < into.size()) into.erase(size);
-  char* const to = into.data();
-  if (size >= 16 && size <= 32) {  // Two that overlap: a call costs more than such a copy.
-    std::memcpy(to, bytes.data(), 16);
-    std::memcpy(to + size - 16, bytes.data() + size - 16, 16);
-  } else {
-    std::memmove(to, bytes.data(), size);
-  }
-}
-
-/// What a read gives: a string of its own, a view, the caller's string, or (next_line) an optional
-/// string.
-struct AsString {
-  using Result = std::string;
-  static Result of(std::string_view bytes) { return Result(bytes); }
-};
-struct IntoString {
-  using Result = std::size_t;
-  Result of(std::string_view bytes) const {
-    replace(*into, bytes);
-    return bytes.size();
-  }
-  std::string* into;
-};
-struct AsView {
-  using Result = std::string_view;
-  static Result of(std::string_view bytes) noexcept { return bytes; }
-};
-struct AsOptional {
-  using Result = std::optional<std::string>;
-  static Result of(std::string_view bytes) {
-    return bytes.empty() ? std::nullopt : std::optional<std::string>(std::in_place, bytes);
-  }
 };
 
 /// How much may precede a separator: what the reader says, or the call.

@@ -22,50 +22,13 @@
 #include <weir/streams/byte_buffer.hpp>
 #include <weir/streams/lazy_timer.hpp>
 #include <weir/streams/match_memo.hpp>
+#include <weir/streams/read_wait.hpp>
 #include <weir/streams/separators.hpp>
 
 namespace weir::detail {
 
-class ReaderState;
-
 /// The limit as a size. ValueError "Limit cannot be <= 0".
 std::size_t check_limit(std::ptrdiff_t limit);
-
-/// What a look at the buffer said about a read.
-enum class Verdict : std::uint8_t {
-  at_once,            // amount() bytes are the answer, as at_hand() has seen
-  wait,               // not enough yet
-  take,               // amount() bytes are the answer
-  take_part,          // amount() bytes are a piece of it
-  incomplete,         // the stream ended first; what is buffered is the partial answer
-  overrun_found,      // the separator starts at amount(), beyond the limit
-  overrun_not_found,  // amount() bytes hold no start of a separator, and that is beyond the limit
-  failed,             // the stored exception
-  bad_argument,       // the call itself is wrong
-  over_cap,           // more than the reader's cap is asked for, or has come
-};
-
-/// The first look at a read checks its arguments and the stored exception; a read that was woken
-/// only sees whether it has enough now.
-enum class Look : std::uint8_t { first, again };
-
-/// What a kind of read is to those who wake it.
-struct ReadKind {
-  const char* function;  // For the error text: "read".
-  Verdict (*look)(ReaderState&, const void* read);
-};
-
-/// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a
-/// wait that was cancelled or woken has not been unwound does a second one, from the pool, stand
-/// in.
-struct ReadWait final : Queueable, Parked {
-  explicit ReadWait(ReaderState& its_reader) noexcept;
-  bool failed = false;  // Woken by set_exception(), whatever arrives after that.
-  ReaderState& reader;
-  const ReadKind* what = nullptr;
-  const void* read = nullptr;  // The awaitable, in the coroutine's frame.
-  std::exception_ptr error;    // It had to go on waiting, and could not.
-};
 
 /// What StreamReader handles share: the buffer, and every rule of asyncio's reader. The awaitables
 /// of stream_reader.hpp ask look_…() whether they can finish, and take what it says; nothing here

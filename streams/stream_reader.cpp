@@ -88,12 +88,3 @@ std::string_view end_of_line_or_throw(ReaderState& reader, Verdict verdict) {
 }
 
 }  // namespace weir::detail
-
-namespace weir {
-
-void StreamReader::set_read_cap(std::optional<std::ptrdiff_t> bytes) const {
-  if (bytes && *bytes <= 0) throw ValueError("Cap cannot be <= 0");
-  state_->set_cap(bytes ? static_cast<std::size_t>(*bytes) : detail::ReaderState::no_cap);
-}
-
-}  // namespace weir

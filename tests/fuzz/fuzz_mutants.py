@@ -61,13 +61,15 @@ MUTANTS = (
 )
 
 # The sources that a bug in a header is compiled into.
-IN_HEADER = {"streams/match_words.hpp": ("streams/match_mask_sse2.cpp", "streams/find_separator.cpp")}
+IN_HEADER = {"streams/match_words.hpp": ("streams/match_mask_sse2.cpp",
+                                         "streams/find_separator.cpp")}
 
 
 def hunt(target: str, name: str, patch: Patch, options: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
-        program = build(options.build, "tests/fuzz", patch, work, IN_HEADER.get(patch.source, ()))
+        program = build(options.build, "tests/fuzz", patch, work,
+                        IN_HEADER.get(patch.source, ()))
         dictionary = HERE / f"{target}.dict"
         start = time.monotonic()
         done = fuzz.run_fuzzer(
