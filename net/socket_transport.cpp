@@ -79,6 +79,7 @@ const RunnableKind SocketTransport::end_kind = {
 
 // ---- From the socket to connection_made
 
+// NOLINTNEXTLINE(readability-function-size): the parameters of start(), and who may call it.
 SocketTransport::SocketTransport(Private, EventLoop& loop, Socket socket,
                                  std::shared_ptr<BaseProtocol> protocol, Endpoint peer,
                                  std::shared_ptr<TransportOwner> owner)

@@ -68,7 +68,7 @@ EventLoop::EventLoop(Kernel& kernel)
       mailbox_(std::make_shared<detail::Mailbox>(*poller_)),
       signals_(kernel, *poller_),
       token_(new detail::LoopToken(*this)),
-      exception_handler_(std::make_shared<ExceptionHandler>()),
+      exception_handler_(std::make_shared<ExceptionHandler>()),  // NOLINT: nothing to throw.
       log_sink_(std::make_shared<LogSink>(log_to_stderr)) {
   events_.reserve(events_per_poll);
   const char* debug = std::getenv("WEIR_DEBUG");

@@ -159,9 +159,8 @@ BUGS = (
     # 2.4 Reading, EOF, UDP
     bug("B54", "net/socket_transport_reading.cpp", "const std::span<char> room = block_.room();",
         "const std::span<char> room = block_.room(); socket_.get_option(SOL_SOCKET, SO_ERROR);"),
-    bug("B55", "streams/reader_state.cpp",
-        "if (buffer_.size() >= amount_) return Verdict::take;",
-        "if (buffer_.size() >= amount_ && !ended()) return Verdict::take;"),
+    bug("B55", "streams/reader_state.cpp", "eof_ = true;",
+        "eof_ = true; buffer_.consume(buffer_.size());", "void ReaderState::feed_eof("),
     bug("B56", "reactor/kernel_posix.cpp", "if (buffers.empty()) return {0, EINVAL};", ""),
     bug("B57", "streams/reader_state.cpp",
         "verdict == Verdict::overrun_found ? amount_ + 1 : buffer_.size()",
