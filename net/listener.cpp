@@ -55,6 +55,7 @@ const RunnableKind Listener::retry_kind = {
       return "<retry of listener " + timer.listener.socket_->repr() + ">";
     },
 };
+
 Listener::Listener(EventLoop& loop, Socket socket, SocketFile file, int backlog, Accepted accepted)
     : loop_(loop),
       loop_token_(loop.token()),

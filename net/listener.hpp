@@ -11,6 +11,7 @@
 #include <weir/net/unix_path.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/held_timer.hpp>
+
 namespace weir::detail {
 
 /// One listening socket: accepts what waits, and backs off when the system has run out of

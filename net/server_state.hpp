@@ -15,6 +15,7 @@
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/wait_list.hpp>
+
 namespace weir::detail {
 
 /// What the handles of a server share. The loop keeps it while it listens, its connections keep it

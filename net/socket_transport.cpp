@@ -15,6 +15,7 @@
 #include <weir/reactor/handle.hpp>
 #include <weir/reactor/no_alloc.hpp>
 #include <weir/reactor/report.hpp>
+
 namespace weir::detail {
 namespace {
 
@@ -26,16 +27,6 @@ constexpr std::uint32_t lost_writes_before_log = 5;
 
 // Pieces of one system call; what a writelines() has beyond that is copied.
 constexpr std::size_t max_pieces = 64;
-
-bool is_os_error(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const OSError&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
 
 /// std::bad_alloc if there cannot be so many: a sum that wraps around would pass for a small one.
 std::size_t total_size(std::span<const std::string_view> pieces) {
@@ -344,7 +335,7 @@ void SocketTransport::callback_failed(const std::exception_ptr& error, const cha
 }
 
 void SocketTransport::fatal_error(const std::exception_ptr& error, const char* message) {
-  if (!is_os_error(error)) {
+  if (!is_a<OSError>(error)) {
     report(message, error);
   } else if (loop_.get_debug()) {
     loop_.log_text(LogLevel::debug, message,
@@ -446,4 +437,5 @@ void SocketTransport::report(const char* message, const std::exception_ptr& erro
     return std::move(context).with("transport", repr()).with("protocol", protocol_->repr());
   });
 }
+
 }  // namespace weir::detail

@@ -5,6 +5,7 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/no_alloc.hpp>
+
 // The sending side while a sendfile() has it. socket_transport.cpp has the rest.
 
 namespace weir::detail {

@@ -175,6 +175,7 @@ std::string copy_if_possible(const std::string& text) noexcept {
     return {};
   }
 }
+
 }  // namespace detail
 
 }  // namespace weir

@@ -170,6 +170,19 @@ inline void require(bool holds, const char* text) {
     throw AssertionError(text);
 }
 
+/// Whether `error` is an exception of type E, or one derived from it.
+template <class E>
+bool is_a(const std::exception_ptr& error) noexcept {
+  if (!error) return false;
+  try {
+    std::rethrow_exception(error);
+  } catch (const E&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 /// The exception that `make` returns, or what it throws while making it: std::bad_alloc.
 template <class Make>
 std::exception_ptr exception_of(Make make) noexcept {

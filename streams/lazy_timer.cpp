@@ -29,4 +29,5 @@ std::exception_ptr make_timeout_error(const char* what, Duration after, const ch
   return exception_of(
       [&] { return TimeoutError(std::string(what) + form + std::to_string(ms) + " ms"); });
 }
+
 }  // namespace weir::detail

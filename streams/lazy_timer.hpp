@@ -42,4 +42,5 @@ class LazyTimer final : public HeldTimer {
 /// std::bad_alloc where there is no memory for the text.
 std::exception_ptr make_timeout_error(const char* what, Duration after,
                                       const char* form = "() timed out after ") noexcept;
+
 }  // namespace weir::detail

@@ -65,17 +65,6 @@ MatchBlock first_match_block(const char* at, std::size_t count, char byte) noexc
 ///           `pair.second` twice.
 MatchBlock first_match_block(const char* at, std::size_t count, BytePair pair) noexcept;
 
-/// The matches in the 64 bytes at `block`.
-std::uint64_t match_mask_64(const char* block, char byte) noexcept;
-/// The starts of `first second` in the 64 bytes at `block`. Reads 65.
-std::uint64_t match_mask_pair_64(const char* block, char first, char second) noexcept;
-/// match_mask_64() of no more than `count` bytes, where `count` is at most 64.
-std::uint64_t match_mask_tail(const char* at, std::size_t count, char byte) noexcept;
-/// match_mask_pair_64() of no more than `count` starts, at most 64. Reads `count + 1` bytes, none
-/// if `count` is 0.
-std::uint64_t match_mask_pair_tail(const char* at, std::size_t count, char first,
-                                   char second) noexcept;
-
 // ---- What follows is short, so that callers have no more than one call to make.
 
 /// What match_kernels() has chosen, null before that. Whoever sees it sees a constant, and whoever
@@ -93,23 +82,6 @@ inline MatchBlock first_match_block(const char* at, std::size_t count, char byte
 
 inline MatchBlock first_match_block(const char* at, std::size_t count, BytePair pair) noexcept {
   return known_match_kernels().first_pair_block(at, count, pair.first, pair.second, pair.gap);
-}
-
-inline std::uint64_t match_mask_64(const char* block, char byte) noexcept {
-  return first_match_block(block, 64, byte).mask;
-}
-
-inline std::uint64_t match_mask_pair_64(const char* block, char first, char second) noexcept {
-  return first_match_block(block, 64, BytePair{first, second}).mask;
-}
-
-inline std::uint64_t match_mask_tail(const char* at, std::size_t count, char byte) noexcept {
-  return first_match_block(at, count, byte).mask;
-}
-
-inline std::uint64_t match_mask_pair_tail(const char* at, std::size_t count, char first,
-                                          char second) noexcept {
-  return first_match_block(at, count, BytePair{first, second}).mask;
 }
 
 }  // namespace weir::detail

@@ -74,4 +74,5 @@ std::optional<TimePoint> ReaderState::expire(TimePoint now) {
   }
   return next;
 }
+
 }  // namespace weir::detail

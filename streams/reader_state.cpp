@@ -52,7 +52,10 @@ ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
       limit_(check_limit(limit)),
       loop_(&loop),
       loop_token_(loop.token()),
-      own_wait_(*this) {}
+      own_wait_(*this) {
+  // A WEIR_SIMD that names nothing is told here: a search could only end the program.
+  static_cast<void>(match_kernels());
+}
 
 // ---- The push side
 
@@ -145,6 +148,7 @@ void ReaderState::fail_without_memory() noexcept {
   wake(true);
   if (transport_ != nullptr) transport_->abort();
 }
+
 /// Views stay valid until the event is drained, so memory goes back then, not now. A reader that
 /// has outlived its loop keeps it.
 void ReaderState::trim_when_drained() noexcept {

@@ -41,8 +41,9 @@ inline constexpr std::ptrdiff_t default_limit_bytes = 64 * 1024;  // CPython str
 ///           besides: reader_extensions.hpp.
 class StreamReader : public ReaderExtensions {
  public:
-  /// Errors    ValueError "Limit cannot be <= 0", before anything else. RuntimeError "no running
-  ///           event loop" (first form).
+  /// Errors    ValueError "Limit cannot be <= 0", before anything else; the environment's WEIR_SIMD
+  ///           names no search that this processor has. RuntimeError "no running event loop" (first
+  ///           form).
   explicit StreamReader(std::ptrdiff_t limit = default_limit_bytes)
       : StreamReader((detail::check_limit(limit), get_running_loop()), limit) {}
   explicit StreamReader(EventLoop& loop, std::ptrdiff_t limit = default_limit_bytes)

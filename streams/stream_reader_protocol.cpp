@@ -7,16 +7,6 @@
 namespace weir {
 namespace {
 
-bool is_keyboard_interrupt(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const KeyboardInterrupt&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
 void report_client_failure(EventLoop& loop, const Transport& transport,
                            const std::exception_ptr& error) {
   loop.report("Unhandled exception in client_connected_cb", error, [&](ExceptionContext context) {
@@ -35,7 +25,8 @@ struct ClientEnd final : detail::FutureWaiter {
     if (future->status == detail::FutureBase::Status::cancelled) return transport->close();
     const std::exception_ptr error = future->fetch_exception();
     if (!error) return;
-    if (!is_keyboard_interrupt(error)) report_client_failure(future->loop(), *transport, error);
+    if (!detail::is_a<KeyboardInterrupt>(error))
+      report_client_failure(future->loop(), *transport, error);
     transport->close();
   }
 

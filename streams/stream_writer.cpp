@@ -37,6 +37,7 @@ void WriterState::destroy() noexcept {
     loop->ready().push(*this);
   }
 }
+
 // ---- Deadlines
 
 WriterState::Deadline::Deadline(WriterState& writer, EventLoop& loop)

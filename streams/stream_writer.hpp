@@ -62,6 +62,7 @@ class WriterState final : public Counted<WriterState>, public Queueable {
   static const RunnableKind close_kind;
   std::optional<TimePoint> expire(TimePoint now);
 };
+
 /// A task in drain(): first one pass if the transport is closing, then as long as writing is
 /// paused. From the pool, for a drain() that has nothing to wait for, as nearly all, should cost a
 /// coroutine's frame two pointers. Whoever ends the wait frees it: await_resume(), or forget.
@@ -96,8 +97,9 @@ class [[nodiscard]] Drain {
   }
   template <detail::WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
-    wait_ = new detail::DrainWait(*writer_);
-    wait_->park(waiter.promise());
+    auto wait = std::make_unique<detail::DrainWait>(*writer_);
+    wait->park(waiter.promise());  // May throw: the loop is closed.
+    wait_ = wait.release();
   }
   /// Throws what drain() throws.
   void await_resume() const;

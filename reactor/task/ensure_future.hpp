@@ -67,5 +67,7 @@ auto ensure_futures(R&& awaitables) {
   }
   return futures;
 }
+
 }  // namespace detail
+
 }  // namespace weir

@@ -224,6 +224,7 @@ auto gather_range(R&& awaitables) {
     throw;
   }
 }
+
 }  // namespace detail
 
 /// Runs awaitables side by side; a Future of all their results, in the order of the arguments.

@@ -49,15 +49,8 @@ class [[nodiscard]] Outcome {
 
   /// Whether it failed with an exception of type E, or one derived from it.
   template <class E>
-  bool failed_with() const {
-    if (!error_) return false;
-    try {
-      std::rethrow_exception(error_);
-    } catch (const E&) {
-      return true;
-    } catch (...) {
-      return false;
-    }
+  bool failed_with() const noexcept {
+    return detail::is_a<E>(error_);
   }
   bool cancelled() const { return failed_with<CancelledError>(); }
 

@@ -9,20 +9,6 @@
 #include <weir/reactor/task/timeouts.hpp>
 
 namespace weir::detail {
-namespace {
-
-bool is_interrupt(const std::exception_ptr& error) noexcept {
-  if (!error) return false;
-  try {
-    std::rethrow_exception(error);
-  } catch (const KeyboardInterrupt&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
-}  // namespace
 
 void TaskGroupState::enter() {
   if (entered_) throw RuntimeError("TaskGroup " + describe() + " has already been entered");
@@ -50,8 +36,8 @@ TaskGroupState::Member& TaskGroupState::prepare_member() {
 Coro<> TaskGroupState::exit() {
   const std::exception_ptr error = std::exchange(body_error_, nullptr);
   exiting_ = true;
-  if (is_interrupt(error) && !interrupt_) interrupt_ = error;
-  std::exception_ptr cancellation = is_cancellation(error) ? error : nullptr;
+  if (is_a<KeyboardInterrupt>(error) && !interrupt_) interrupt_ = error;
+  std::exception_ptr cancellation = is_a<CancelledError>(error) ? error : nullptr;
   if (error && !aborting_) abort();
   // A loop, for the parent may be cancelled several times while it waits.
   while (!members_.empty()) {
@@ -77,7 +63,7 @@ void TaskGroupState::throw_outcome(const std::exception_ptr& cancellation,
   // group's doing, and is told as the failure that caused it.
   const bool outsiders = !parent_cancel_requested_ || parent.uncancel() > 0;
   if (cancellation && outsiders && errors_.empty()) std::rethrow_exception(cancellation);
-  if (error && !is_cancellation(error)) errors_.push_back(error);
+  if (error && !is_a<CancelledError>(error)) errors_.push_back(error);
   if (errors_.empty()) return;
   if (parent.cancelling() > 0) {  // The failures go first; the request strikes at the next await.
     parent.uncancel();
@@ -106,7 +92,7 @@ void TaskGroupState::hear(FutureBase& task) {
   const std::exception_ptr error = task.fetch_exception();
   if (!error) return;
   errors_.push_back(error);
-  if (is_interrupt(error) && !interrupt_) interrupt_ = error;
+  if (is_a<KeyboardInterrupt>(error) && !interrupt_) interrupt_ = error;
   if (aborting_ || parent_cancel_requested_) return;
   // The parent is in the body, or waits in exit(): either way it has to hear of this now.
   abort();

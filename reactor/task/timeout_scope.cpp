@@ -60,7 +60,7 @@ void TimeoutState::exit(const std::exception_ptr& error) {
   state_ = State::expired;
   // Only the request that was made here is taken back. If one is left, somebody else wants the task
   // to end, and that is not for a time-out to hide.
-  if (entered_by->task()->uncancel() <= cancelling_before_ && is_cancellation(error)) {
+  if (entered_by->task()->uncancel() <= cancelling_before_ && is_a<CancelledError>(error)) {
     throw TimeoutError();
   }
 }

@@ -27,7 +27,7 @@ void Expiry::expire(Runnable& runnable) {
 bool Expiry::left_by_timeout(const std::exception_ptr& error) noexcept {
   disarm();
   if (!expired_) return false;
-  return task_.uncancel() <= cancelling_before_ && is_cancellation(error);
+  return task_.uncancel() <= cancelling_before_ && is_a<CancelledError>(error);
 }
 
 void Expiry::disarm() noexcept {
@@ -35,17 +35,6 @@ void Expiry::disarm() noexcept {
   if (loop == nullptr) return;
   if (armed()) loop->timers().remove(*this);
   if (position != 0) loop->ready().remove(*this);
-}
-
-bool is_cancellation(const std::exception_ptr& error) noexcept {
-  if (!error) return false;
-  try {
-    std::rethrow_exception(error);
-  } catch (const CancelledError&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
 }
 
 }  // namespace weir::detail

@@ -42,8 +42,6 @@ class Expiry final : public Timer {
   bool expired_ = false;
 };
 
-bool is_cancellation(const std::exception_ptr& error) noexcept;
-
 template <class A>
 Coro<AwaitResult<A>> await_with_timeout(A awaitable, Duration timeout) {
   Outcome<AwaitResult<A>> result;

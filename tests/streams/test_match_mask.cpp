@@ -11,8 +11,10 @@
 #include <weir/reactor/sim/sim_random.hpp>
 #include <weir/streams/match_kernels.hpp>
 #include <weir/streams/match_mask.hpp>
+#include <weir/streams/stream_reader.hpp>
 
 #include <tests/streams/guarded_bytes.hpp>
+#include <tests/streams/stream_fixture.hpp>
 
 using weir::detail::available_match_kernels;
 using weir::detail::BytePair;
@@ -167,30 +169,30 @@ TEST_SUITE("streams/match_mask") {
     CHECK(first_match_block(nullptr, 0, 'x') == MatchBlock{0, 0});
   }
 
-  TEST_CASE("match_mask_64: a bit for each match in 64 bytes") {
+  TEST_CASE("first_match_block: a bit for each match in 64 bytes") {
     std::string text(64, '.');
     text[0] = text[9] = text[63] = '\n';
     const std::uint64_t expected = 1 | 1U << 9 | std::uint64_t{1} << 63;
-    CHECK(weir::detail::match_mask_64(text.data(), '\n') == expected);
-    CHECK(weir::detail::match_mask_64(text.data(), '\r') == 0);
+    CHECK(first_match_block(text.data(), 64, '\n').mask == expected);
+    CHECK(first_match_block(text.data(), 64, '\r').mask == 0);
   }
 
-  TEST_CASE("match_mask_pair_64: a bit for each start of a pair, the 65th byte included") {
+  TEST_CASE("first_match_block: a bit for each start of a pair, the 65th byte included") {
     std::string text(65, '.');
     text.replace(5, 2, "\r\n");
     text.replace(63, 2, "\r\n");
     const std::uint64_t expected = 1U << 5 | std::uint64_t{1} << 63;
-    CHECK(weir::detail::match_mask_pair_64(text.data(), '\r', '\n') == expected);
+    CHECK(first_match_block(text.data(), 64, BytePair{'\r', '\n'}).mask == expected);
   }
 
-  TEST_CASE("match_mask_tail, match_mask_pair_tail: no more than they are told") {
+  TEST_CASE("first_match_block: of a few bytes no more than they are") {
     const std::string_view text = "a\r\nb\r\n";
-    CHECK(weir::detail::match_mask_tail(text.data(), 6, '\n') == (1U << 2 | 1U << 5));
-    CHECK(weir::detail::match_mask_tail(text.data(), 5, '\n') == 1U << 2);
-    CHECK(weir::detail::match_mask_tail(text.data(), 0, 'a') == 0);
-    CHECK(weir::detail::match_mask_pair_tail(text.data(), 5, '\r', '\n') == (1U << 1 | 1U << 4));
-    CHECK(weir::detail::match_mask_pair_tail(text.data(), 4, '\r', '\n') == 1U << 1);
-    CHECK(weir::detail::match_mask_pair_tail(text.data(), 0, '\r', '\n') == 0);
+    CHECK(first_match_block(text.data(), 6, '\n').mask == (1U << 2 | 1U << 5));
+    CHECK(first_match_block(text.data(), 5, '\n').mask == 1U << 2);
+    CHECK(first_match_block(text.data(), 0, 'a').mask == 0);
+    CHECK(first_match_block(text.data(), 5, BytePair{'\r', '\n'}).mask == (1U << 1 | 1U << 4));
+    CHECK(first_match_block(text.data(), 4, BytePair{'\r', '\n'}).mask == 1U << 1);
+    CHECK(first_match_block(text.data(), 0, BytePair{'\r', '\n'}).mask == 0);
   }
 
   TEST_CASE("select_match_kernels: the best of this processor, if nobody says otherwise") {
@@ -222,5 +224,11 @@ TEST_SUITE("streams/match_mask") {
     CHECK_THROWS_AS(weir::detail::match_kernels(), weir::ValueError);
     ::setenv("WEIR_SIMD", "", 1);
     CHECK(&weir::detail::match_kernels() == available_match_kernels().front());
+  }
+
+  TEST_CASE_FIXTURE(weir::test::ReaderLoop,
+                    "StreamReader: a wrong WEIR_SIMD is told to its maker") {
+    const SimdChoice choice("mmx");
+    CHECK_THROWS_AS(weir::StreamReader{loop}, weir::ValueError);
   }
 }
