@@ -24,8 +24,10 @@
 #include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task_group.hpp>
+#include <weir/streams/streams.hpp>
 
 #include <tests/oom/sparing_kernel.hpp>
+#include <tests/support/allocations.hpp>
 #include <tests/support/failing_allocations.hpp>
 
 // docs/out_of_memory.md, promise by promise. `./dev faults --oom` holds whole programs to them.
@@ -287,6 +289,32 @@ TEST_CASE_FIXTURE(Machine, "finally_: the cleanup runs where there is no memory 
   asked_by([&] { passes(4); });
   CHECK(cleaned);
   CHECK_THROWS_AS(task.result(), std::bad_alloc);
+}
+
+TEST_CASE("drain: one that its loop gives up leaves nothing behind") {
+  const auto run = [] {
+    Machine test;
+    const auto mixin = std::make_shared<FlowControlMixin>();
+    const std::shared_ptr<Quiet> protocol = test.connect();
+    const StreamWriter writer(protocol->transport, mixin, std::nullopt, &test.loop);
+    mixin->pause_writing();
+    const auto never_end = [](StreamWriter its) -> Coro<> {
+      for (;;) {
+        try {
+          co_await its.drain();
+        } catch (const CancelledError&) {
+        }
+      }
+    };
+    test.loop.create_task(never_end(writer));
+    test.passes(2);
+    test.loop.close();
+    CHECK(test.reports > 0);  // "Task was destroyed but it is pending!"
+  };
+  run();  // What is made once a process is made here.
+  const std::size_t before = test::allocated_bytes();
+  run();
+  CHECK(test::allocated_bytes() == before);
 }
 
 // Called as functions: a compiler may leave out a new expression whose object nobody uses.
