@@ -128,4 +128,5 @@ void Listener::report(const char* message, const std::exception_ptr& error) noex
     return std::move(context).with("socket", socket_->repr());
   });
 }
+
 }  // namespace weir::detail

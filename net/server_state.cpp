@@ -80,6 +80,7 @@ void ServerState::close_clients(bool abort) {
 void ServerState::transport_lost() {
   if (finished()) wake_all(end_waiters_);
 }
+
 std::string ServerState::repr() const {
   std::string text = "<Server sockets=";
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
@@ -102,11 +103,12 @@ Coro<> end_clients(std::shared_ptr<ServerState> state, Duration grace) {
   state->close_clients(false);
   try {
     co_await wait_for(wait_until_finished(state), Delay(grace));
-  } catch (
-      ...) {  // The time is up; or cancelled once more, or no memory to wait: that ends it, too.
+  } catch (...) {
+    // The time is up; or cancelled once more, or no memory to wait: that ends it, too.
   }
   state->close_clients(true);
 }
+
 }  // namespace
 
 Coro<> ServerState::serve_until_stopped(std::shared_ptr<ServerState> state, Duration grace) {

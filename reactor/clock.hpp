@@ -63,6 +63,7 @@ constexpr TimePoint deadline_after(TimePoint from, Duration delay) noexcept {
   if (delay < Duration::zero() && since < Duration::min() - delay) return TimePoint::min();
   return from + delay;
 }
+
 }  // namespace detail
 
 }  // namespace weir

@@ -94,6 +94,7 @@ constexpr int timeout_ms(std::optional<Duration> timeout) noexcept {
   const Duration bounded = *timeout < max_wait ? *timeout : max_wait;
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(bounded).count());
 }
+
 }  // namespace detail
 
 }  // namespace weir

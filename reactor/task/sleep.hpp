@@ -18,6 +18,7 @@ struct SleepWait final : Timer, Parked {
   SleepWait() noexcept;
   void park(Duration delay, PromiseBase& waiter);
 };
+
 }  // namespace detail
 
 /// What sleep() returns. Awaited again, it sleeps again; by two tasks at a time it cannot be.
