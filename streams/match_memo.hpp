@@ -39,7 +39,8 @@ class MatchMemo {
     mask_ = 0;
   }
 
-  /// Whether a match is known.
+  /// Whether a match is known. The first one may overlap the one that was taken last, and begin
+  /// before the record.
   bool any() const noexcept { return mask_ != 0; }
   /// Where the first one starts, if there is any().
   std::uint64_t next() const noexcept {

@@ -22,6 +22,7 @@ Verdict ReaderState::look_until(std::string_view separator, Look look, std::size
     memo_.start(separator, buffer_.position());
   Match match;
   if (buffer_.size() >= separator.size()) {
+    memo_.drop_before(buffer_.position());  // Matches that overlapped the last one.
     if (!memo_.any()) memo_.search(buffer_, separator);
     if (memo_.any()) {
       match = {static_cast<std::size_t>(memo_.next() - buffer_.position()), separator.size()};

@@ -184,7 +184,10 @@ void TaskBase::abandon() {
                     return std::move(context).with("task", describe_task());
                   });
   if (position != 0) its_loop.ready().remove(*this);
-  if (parked_ != nullptr) parked_->kind->forget(*parked_);
+  if (Parked* node = std::exchange(parked_, nullptr)) {
+    next_ = node->waiter;  // Where the frames begin; forget() may free the node.
+    node->kind->forget(*node);
+  }
   end_cancelled();
 }
 

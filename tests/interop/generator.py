@@ -17,7 +17,7 @@ FEEDS = ["feed a"] * 5 + ["feed b"] * 5 + ["feed ab"] * 5 + ["feed \\n"] * 4 + [
 READS = ["read 1"] * 3 + ["read -1"] * 2 + ["read 0", "read 3", "read 100"] + \
     ["readexactly 2"] * 3 + ["readexactly 0", "readexactly 7", "readexactly 40", "readexactly -1"]
 SEARCHES = ["readuntil a", "readuntil b"] + ["readuntil ab"] * 4 + ["readuntil aba"] + \
-    ["readuntil \\n"] + ["readline"] * 5
+    ["readuntil aa", "readuntil \\n"] + ["readline"] * 5
 SETS = ["readuntil a|b", "readuntil ab|b", "readuntil aba|b\\n", "readuntil ba|\\n",
         "readuntil ab|a", "readuntil abab|ba", "readuntil aa|bb|\\n"]
 WRONG = ['readuntil ""', "readuntil ()", 'readuntil ""|a']

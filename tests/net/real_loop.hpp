@@ -128,11 +128,20 @@ class RealLoop {
   void settle() {
     for (int i = 0; i < 20; ++i) pass();
   }
-  /// What the poller would wake up for, now that all has been done. Nothing, or the loop spins.
+  /// What the poller would wake up for now.
   std::size_t ready_events() {
     std::vector<Ready> ready;
     REQUIRE(loop->poller().wait(Duration::zero(), ready) == 0);
     return ready.size();
+  }
+  /// Whether the poller comes to have nothing to wake up for. A loop that spins never does; what
+  /// the kernel of a busy machine is late with takes a pass more.
+  bool becomes_quiet() {
+    for (int i = 0; i < 100; ++i) {
+      if (ready_events() == 0) return true;
+      pass();
+    }
+    return false;
   }
 
   CountingKernel calls{posix};

@@ -29,13 +29,14 @@ std::string random_separator(Dice& dice) {
   return dice.one_in(20) ? made + made + made + "abababab" : made;
 }
 
+/// `habit`: the separator of most calls, as programs have one.
 template <class Dice>
-ReadCall random_call(Dice& dice) {
+ReadCall random_call(Dice& dice, const std::string& habit) {
   switch (dice.roll(7)) {
     case 0: return read(static_cast<std::ptrdiff_t>(dice.roll(8)) - 1);
     case 1: return readexactly(static_cast<std::ptrdiff_t>(dice.roll(16)) - 1);
     case 2:
-    case 3: return readuntil(random_separator(dice));
+    case 3: return readuntil(dice.one_in(3) ? random_separator(dice) : habit);
     case 4: {
       std::vector<std::string> separators;
       for (std::size_t left = dice.one_in(30) ? 0 : 1 + dice.roll(4); left > 0; --left) {
@@ -59,6 +60,7 @@ class ReaderAndModel {
   ReaderAndModel(Dice& dice, Fed fed)
       : dice_(dice),
         fed_(fed),
+        habit_(random_separator(dice)),
         limit_(1 + dice_.roll(8)),
         reader_(test_.make_reader(static_cast<std::ptrdiff_t>(limit_))),
         model_(limit_) {}
@@ -91,9 +93,12 @@ class ReaderAndModel {
     switch (dice_.roll(10)) {
       case 0:
       case 1:
-      case 2: return feed(dice_.bytes(reader_alphabet, 9));
+      case 2: {
+        const bool dense = !habit_.empty() && dice_.one_in(2);
+        return feed(dice_.bytes(dense ? std::string_view(habit_) : reader_alphabet, 9));
+      }
       case 3:
-      case 4: return start(random_call(dice_));
+      case 4: return start(random_call(dice_, habit_));
       case 5: return tasks_.empty() ? pass() : cancel(dice_.roll(tasks_.size()));
       case 6: return dice_.one_in(12) ? end() : pass();
       default: return pass();
@@ -175,6 +180,7 @@ class ReaderAndModel {
 
   Dice& dice_;
   Fed fed_;
+  std::string habit_;
   std::size_t limit_;
   ReaderLoop test_;
   StreamReader reader_;

@@ -181,6 +181,8 @@ TEST_SUITE("streams/reader_chunking") {
   TEST_CASE("readuntil: records of a separator that overlaps itself are the same however cut") {
     run_cuts("xaabaabaaxaa", weir::test::readuntil("aabaa"), 8,
              {R"("xaabaa")", R"(IRE("baaxaa", undefined))"});
+    run_cuts("xaaaaaaaybaa", weir::test::readuntil("aa"), 8,
+             {R"("xaa")", R"("aa")", R"("aa")", R"("aybaa")", R"(IRE("", undefined))"});
   }
 
   TEST_CASE("readuntil: records of several separators are the model's for every way to cut") {
