@@ -41,6 +41,7 @@ class ByteBuffer {
   }
 
   void consume(std::size_t bytes) noexcept { position_ += bytes; }
+  void consume_to(std::uint64_t position) noexcept { position_ = position; }
 
   /// Copies `more` behind what there is.
   void append(std::string_view more);

@@ -27,6 +27,30 @@ struct BytePair {
   std::size_t gap = 1;
 };
 
+/// How far a stream has been searched for a byte or a pair, in positions of it, and the matches of
+/// the last block.
+///
+/// The numbers that a search changes are no neighbours: g++ would put two of them together into one
+/// vector first, and the next record waits for them.
+struct MatchWindow {
+  std::uint64_t searched = 0;  // No match ends here or before, but for those of the mask.
+  BytePair bytes{};            // Of a single byte the first one.
+  std::uint64_t mask = 0;
+  std::uint64_t scanned = 0;  // How many positions have been looked at in all.
+  std::uint64_t base = 0;     // A match starts at base + i if bit i of the mask is set.
+
+  /// Takes what a search that began at `base` has said of `count` positions. Returns the mask.
+  std::uint64_t take(const MatchBlock& block, std::size_t count) noexcept {
+    const std::size_t block_end = block.offset + 64;
+    const std::size_t looked_at = block_end < count ? block_end : count;
+    base += block.offset;
+    mask = block.mask;
+    searched += looked_at;
+    scanned += looked_at;
+    return mask;
+  }
+};
+
 /// One implementation of both searches, for one kind of processor.
 struct MatchKernels {
   const char* name;
@@ -34,6 +58,11 @@ struct MatchKernels {
   // Not a BytePair: stored and loaded again as a whole, it would cost 3 ns of waiting.
   MatchBlock (*first_pair_block)(const char* at, std::size_t count, char first, char second,
                                  std::size_t gap) noexcept;
+  // The same for a reader, which asks again and again: for the window's bytes from its base, which
+  // lies at `at`. They take() what they find, so that their caller has nothing to save meanwhile,
+  // and return the mask: a record that reads it from memory waits for it.
+  std::uint64_t (*search_byte)(MatchWindow& window, const char* at, std::size_t count) noexcept;
+  std::uint64_t (*search_pair)(MatchWindow& window, const char* at, std::size_t count) noexcept;
 };
 
 /// Those that this processor runs, the best one first, the plain loops ("scalar") last.

@@ -48,8 +48,18 @@ MatchBlock first_pair_block(const char* at, std::size_t count, char first, char 
   return first_pair_block_of<Neon>(at, count, {first, second, gap});
 }
 
+std::uint64_t search_byte(MatchWindow& window, const char* at, std::size_t count) noexcept {
+  return window.take(first_block(at, count, window.bytes.first), count);
+}
+
+std::uint64_t search_pair(MatchWindow& window, const char* at, std::size_t count) noexcept {
+  const BytePair& bytes = window.bytes;
+  return window.take(first_pair_block(at, count, bytes.first, bytes.second, bytes.gap), count);
+}
+
 }  // namespace
 
-constinit const MatchKernels neon_kernels = {"neon", first_block, first_pair_block};
+constinit const MatchKernels neon_kernels = {"neon", first_block, first_pair_block, search_byte,
+                                             search_pair};
 
 }  // namespace weir::detail

@@ -31,7 +31,9 @@ class [[nodiscard]] ReadAwaitable {
  public:
   ReadAwaitable(ReaderState& reader, const Op& op) noexcept : reader_(&reader), op_(op) {}
 
-  bool await_ready() { return op_.at_once(*reader_) || look_first(); }
+  // Forced: with several reads in a file the compiler would call one function for all of them, and
+  // each record would pay for the call and for what it cannot know of the read.
+  [[gnu::always_inline]] bool await_ready() { return op_.at_once(*reader_) || look_first(); }
   template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
     if (reader_->verdict() == Verdict::take) {
@@ -40,7 +42,7 @@ class [[nodiscard]] ReadAwaitable {
     reader_->check_may_wait(Op::function);  // Refused, it has taken nothing.
     or_give_up([&] { reader_->wait(kind, this, waiter.promise()); });
   }
-  typename Op::Result await_resume() {
+  [[gnu::always_inline]] typename Op::Result await_resume() {
     if (reader_->verdict() == Verdict::at_once) [[likely]]
       return op_.take(*reader_);
     return finish();
@@ -102,9 +104,11 @@ class [[nodiscard]] OwningRead {
 /// How much may precede a separator: what the reader says, or the call.
 struct ReadersLimit {
   static std::size_t of(const ReaderState& reader) noexcept { return reader.limit(); }
+  static std::size_t reach(const ReaderState& reader) noexcept { return reader.reach(); }
 };
 struct CallsLimit {
   std::size_t of(const ReaderState&) const noexcept { return bytes; }
+  std::size_t reach(const ReaderState& reader) const noexcept { return reader.reach_for(bytes); }
   std::size_t bytes;
 };
 
@@ -204,7 +208,7 @@ struct ReadUntilOp {
     return reader.look_until(separator, look, limit.of(reader));
   }
   bool at_once(ReaderState& reader) const noexcept {
-    return reader.at_hand(separator, limit.of(reader));
+    return reader.at_hand(separator, limit.reach(reader));
   }
   Result take(ReaderState& reader) const { return take_record_as(form, reader); }
   [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
@@ -254,7 +258,7 @@ struct ReadLineOp {
     return reader.look_until("\n", look, limit.of(reader));
   }
   bool at_once(ReaderState& reader) const noexcept {
-    return reader.at_hand("\n", limit.of(reader));
+    return reader.at_hand("\n", limit.reach(reader));
   }
   Result take(ReaderState& reader) const { return take_record_as(form, reader); }
   Result instead(ReaderState& reader, Verdict verdict) const {

@@ -10,7 +10,8 @@
 
 namespace weir::detail {
 
-/// into.assign(bytes), faster where the string need not grow.
+/// into.assign(bytes), faster where the string need not grow. The bytes are the reader's: they do
+/// not lie in `into`.
 inline void replace(std::string& into, std::string_view bytes) {
   const std::size_t size = bytes.size();
   if (size > into.size()) {
@@ -22,8 +23,8 @@ inline void replace(std::string& into, std::string_view bytes) {
   if (size >= 16 && size <= 32) {  // Two that overlap: a call costs more than such a copy.
     std::memcpy(to, bytes.data(), 16);
     std::memcpy(to + size - 16, bytes.data() + size - 16, 16);
-  } else if (size != 0) {  // An empty view may have no address, and memmove() wants one.
-    std::memmove(to, bytes.data(), size);
+  } else if (size != 0) {  // An empty view may have no address, and memcpy() wants one.
+    std::memcpy(to, bytes.data(), size);
   }
 }
 

@@ -10,9 +10,11 @@
 
 namespace weir::detail {
 
+using Scan = SetMemo::Scan;
+
 /// The bits of the last block are used up: the next one with a match.
-bool ReaderState::search_on() noexcept {
-  return buffer_.position() < turn_end_ && memo_.search_on(buffer_);
+std::uint64_t ReaderState::search_on() noexcept {
+  return buffer_.position() < turn_end_ ? memo_.search_on(buffer_) : 0;
 }
 
 Verdict ReaderState::look_until(std::string_view separator, Look look, std::size_t limit) {
@@ -23,7 +25,7 @@ Verdict ReaderState::look_until(std::string_view separator, Look look, std::size
   Match match;
   if (buffer_.size() >= separator.size()) {
     memo_.drop_before(buffer_.position());  // Matches that overlapped the last one.
-    if (!memo_.any()) memo_.search(buffer_, separator);
+    if (!memo_.any()) memo_.search(buffer_);
     if (memo_.any()) {
       match = {static_cast<std::size_t>(memo_.next() - buffer_.position()), separator.size()};
     }
@@ -79,13 +81,13 @@ Verdict ReaderState::judge(const Match& match, std::size_t shortest, std::size_t
                            std::size_t limit) noexcept {
   if (match.length != 0) {
     const bool overrun = match.start > limit;
-    amount_ = overrun ? match.start : match.end();
+    set_amount(overrun ? match.start : match.end());
     return overrun ? Verdict::overrun_found : Verdict::take;
   }
   if (buffer_.size() >= shortest) {
     // The last bytes may be the beginning of a separator, and do not count yet.
-    amount_ = buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0;
-    if (amount_ > limit) return Verdict::overrun_not_found;
+    set_amount(buffer_.size() >= longest ? buffer_.size() + 1 - longest : 0);
+    if (amount() > limit) return Verdict::overrun_not_found;
   }
   return ended() ? Verdict::incomplete : Verdict::wait;
 }
@@ -135,7 +137,7 @@ ReaderState::Match ReaderState::search(std::span<const std::string_view> separat
 Verdict ReaderState::look_piece(std::string_view separator, Look look, std::size_t limit) {
   const Verdict verdict = look_until(separator, look, limit);
   if (verdict != Verdict::overrun_found && verdict != Verdict::overrun_not_found) return verdict;
-  amount_ = limit;  // Less than what precedes the separator, or the beginning of one.
+  set_amount(limit);  // Less than what precedes the separator, or the beginning of one.
   return Verdict::take_part;
 }
 

@@ -50,6 +50,7 @@ std::size_t check_limit(std::ptrdiff_t limit) {
 ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
     : DrainHook([](DrainHook& hook) { static_cast<ReaderState&>(hook).keep_or_trim(); }),
       limit_(check_limit(limit)),
+      reach_(limit_ + 1),
       loop_(&loop),
       loop_token_(loop.token()),
       own_wait_(*this) {
@@ -115,6 +116,7 @@ void ReaderState::feed_eof() {
 void ReaderState::set_exception(std::exception_ptr error) {
   if (!error) throw ValueError("invalid exception object");
   exception_ = std::move(error);
+  measure_reach();
   wake(true);
 }
 
@@ -145,6 +147,7 @@ void ReaderState::fail_without_memory() noexcept {
     seldom_->collector = nullptr;
   }
   if (!exception_) exception_ = std::make_exception_ptr(std::bad_alloc());
+  measure_reach();
   wake(true);
   if (transport_ != nullptr) transport_->abort();
 }
@@ -200,27 +203,27 @@ Verdict ReaderState::look_read(std::ptrdiff_t wanted, const void* read, Look loo
     const bool collects = its.collector == nullptr || its.collector == read;
     if ((collects ? its.collected.size() : 0) + buffer_.size() > its.cap) return Verdict::over_cap;
     if (collects) collect(read);
-    amount_ = buffer_.size();
+    set_amount(buffer_.size());
     return eof_ ? Verdict::take : Verdict::wait;
   }
   if (buffer_.empty() && !ended() && wanted != 0) return Verdict::wait;
-  amount_ = std::min(static_cast<std::size_t>(wanted), buffer_.size());
+  set_amount(std::min(static_cast<std::size_t>(wanted), buffer_.size()));
   return Verdict::take;
 }
 
 Verdict ReaderState::look_exactly(std::ptrdiff_t wanted, Look look) {
   if (wanted < 0) return Verdict::bad_argument;
-  amount_ = static_cast<std::size_t>(wanted);
-  if (amount_ > cap()) return Verdict::over_cap;
+  set_amount(static_cast<std::size_t>(wanted));
+  if (amount() > cap()) return Verdict::over_cap;
   if (refused(look)) return Verdict::failed;
-  if (buffer_.size() >= amount_) return Verdict::take;
+  if (buffer_.size() >= amount()) return Verdict::take;
   return ended() ? Verdict::incomplete : Verdict::wait;
 }
 
 Verdict ReaderState::look_peek(std::ptrdiff_t wanted, Look look) {
   const Verdict verdict = look_exactly(wanted, look);
   if (verdict != Verdict::incomplete) return verdict;
-  amount_ = buffer_.size();
+  set_amount(buffer_.size());
   return Verdict::take;
 }
 
@@ -237,7 +240,7 @@ std::string ReaderState::take_rest() { return std::string(take_all()); }
 void ReaderState::discard_overrun(Verdict verdict) {
   // Found: the over-long line goes, with its newline. Not found: everything goes, and the rest of
   // that line, when it comes, will look like a line of its own. That is asyncio's rule.
-  buffer_.consume(verdict == Verdict::overrun_found ? amount_ + 1 : buffer_.size());
+  buffer_.consume(verdict == Verdict::overrun_found ? amount() + 1 : buffer_.size());
   memo_.drop_before(buffer_.position());
   attend();
 }
@@ -246,7 +249,7 @@ void ReaderState::collect(const void* read) {
   seldom_->collector = read;
   if (buffer_.empty()) return;
   seldom_->collected += buffer_.view();
-  amount_ = buffer_.size();
+  set_amount(buffer_.size());
   take();
 }
 

@@ -12,7 +12,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <weir/net/read_block.hpp>
 #include <weir/net/transport.hpp>
@@ -24,6 +23,7 @@
 #include <weir/streams/match_memo.hpp>
 #include <weir/streams/read_wait.hpp>
 #include <weir/streams/separators.hpp>
+#include <weir/streams/set_memo.hpp>
 
 namespace weir::detail {
 
@@ -67,20 +67,26 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   // ---- The pull side: look, then take. What can be answered at once is decided in the caller, by
   // a few instructions; look_…() hears of the rest.
 
-  /// Whether the next record is there, within `limit`, and nothing else matters.
-  [[gnu::always_inline]] bool at_hand(std::string_view separator, std::size_t limit) noexcept {
-    if (!memo_.knows(separator) || exception_) return false;
-    if (!memo_.any() && !search_on()) return false;
-    const auto start = static_cast<std::size_t>(memo_.next() - buffer_.position());
-    if (start > limit) return false;
-    amount_ = start + separator.size();
+  /// Whether the next record is there, in less than `reach` bytes before its separator, and nothing
+  /// else matters. Then it ends at `answer_end_`.
+  [[gnu::always_inline]] bool at_hand(std::string_view separator, std::size_t reach) noexcept {
+    if (!memo_.knows(separator)) return false;
+    std::uint64_t matches = memo_.matches();
+    if (matches == 0) matches = search_on();
+    if (matches == 0) return false;
+    const std::uint64_t start = memo_.first_of(matches);
+    if (start - buffer_.position() >= reach) return false;
+    answer_end_ = start + separator.size();
     verdict_ = Verdict::at_once;
     return true;
   }
+  /// For at_hand(): one more than limit(), or nothing while a stored exception goes first.
+  std::size_t reach() const noexcept { return reach_; }
+  std::size_t reach_for(std::size_t limit) const noexcept { return reach_ == 0 ? 0 : limit + 1; }
   /// Whether at least `least` bytes are buffered, of which up to `most` are the answer.
   [[gnu::always_inline]] bool at_hand(std::size_t least, std::size_t most) noexcept {
     if (buffer_.size() < least || exception_ || buffer_.position() >= turn_end_) return false;
-    amount_ = std::min(buffer_.size(), most);
+    set_amount(std::min(buffer_.size(), most));
     verdict_ = Verdict::at_once;
     return true;
   }
@@ -93,12 +99,14 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   Verdict look_until_any(const Separators& separators, Look look, std::size_t limit);
   Verdict look_piece(std::string_view separator, Look look, std::size_t limit);
   Verdict look_discard(std::string_view separator, Look look, std::uint64_t& discarded);
-  std::size_t amount() const noexcept { return amount_; }
+  std::size_t amount() const noexcept {
+    return static_cast<std::size_t>(answer_end_ - buffer_.position());
+  }
 
   /// The answer of Verdict::take, where it lies: valid until the next call on the reader or the
   /// next suspension.
   std::string_view take() {
-    memo_.drop_before(buffer_.position() + amount_);
+    memo_.drop_before(answer_end_);
     return take_front();
   }
   /// The same for a record: it ends with the next match.
@@ -107,7 +115,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     return take_front();
   }
   /// The same, not taken.
-  std::string_view answer() const noexcept { return {buffer_.data(), amount_}; }
+  std::string_view answer() const noexcept { return {buffer_.data(), amount()}; }
   /// All that is buffered, as an answer: readline() at the end of the stream.
   std::string_view take_all();
   /// All that is buffered, taken: the partial answer of an error.
@@ -127,7 +135,10 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   static constexpr std::size_t no_cap = std::numeric_limits<std::size_t>::max();
   void set_cap(std::size_t bytes) { seldom().cap = bytes; }
   std::size_t cap() const noexcept { return seldom_ ? seldom_->cap : no_cap; }
-  void set_buffer_first(bool enabled) noexcept { buffer_first_ = enabled; }
+  void set_buffer_first(bool enabled) noexcept {
+    buffer_first_ = enabled;
+    measure_reach();
+  }
   void set_read_timeout(std::optional<Duration> timeout);
   void set_idle_timeout(std::optional<Duration> timeout);
   /// Something was received or written: the stream is not idle.
@@ -175,21 +186,9 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   std::string repr() const;
   EventLoop& loop() const noexcept { return *loop_; }
 
-  static constexpr std::uint64_t turn_bytes = 64 * 1024;
+  static constexpr std::uint64_t turn_bytes = 256 * 1024;
 
  private:
-  /// How far the stream has been searched for one separator of a set: no match ends at `searched`
-  /// or before, but for the one that starts at `match`.
-  struct Scan {
-    static constexpr std::uint64_t none = static_cast<std::uint64_t>(-1);
-    std::uint64_t searched = 0;
-    std::uint64_t match = none;
-  };
-  /// What is known of the set of separators that was looked for last.
-  struct SetMemo {
-    std::string key;
-    std::vector<Scan> scans;
-  };
   /// In the buffer. Of length 0: none.
   struct Match {
     std::size_t start = 0;
@@ -234,11 +233,13 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void force_resume();
   [[gnu::always_inline]] std::string_view take_front() {
     const std::string_view taken = answer();
-    buffer_.consume(amount_);
+    buffer_.consume_to(answer_end_);
     if (buffer_.position() >= attend_from_) [[unlikely]]
       attend();
     return taken;
   }
+  void measure_reach() noexcept { reach_ = exception_ && !buffer_first_ ? 0 : limit_ + 1; }
+  void set_amount(std::size_t bytes) noexcept { answer_end_ = buffer_.position() + bytes; }
   void attend();
   void watch_level() noexcept;
   void keep_or_trim() noexcept;
@@ -254,7 +255,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   bool must_go_on(ReadWait& node);
   ReadWait& new_wait(const ReadKind& what, const void* read);
   void drop_wait(ReadWait& node) noexcept;
-  bool search_on() noexcept;
+  std::uint64_t search_on() noexcept;
   bool ends_turn() noexcept;
   Seldom& seldom() {
     if (!seldom_) seldom_ = std::make_unique<Seldom>();
@@ -270,7 +271,9 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   ByteBuffer buffer_;
   MatchMemo memo_;  // Of the single separator that was looked for last.
   std::size_t limit_;
-  std::size_t amount_ = 0;
+  std::size_t reach_;
+  // Where the answer ends. Not how long it is: each record would wait for the end of the last one.
+  std::uint64_t answer_end_ = 0;
   std::uint64_t attend_from_ = ByteBuffer::never;  // From this position on, attend() to the buffer.
   std::exception_ptr exception_;
   ReadWait* resuming_ = nullptr;  // Set for the moment of a resumption.

@@ -31,8 +31,9 @@ MUTANTS = (
                  "return feed(lent);", "void ReaderState::feed_borrowed("),
            r"FAILED  stream LF 64 view: copied per byte"),
     Mutant("every chunk is searched from the beginning of the record",
-           Patch("streams/match_memo.cpp", "searched_ = looked_to;", "",
-                 "void MatchMemo::search_once("),
+           Patch("streams/match_memo.cpp", "if (window_.searched < record + overlap) {",
+                 "{ window_.searched = record;",
+                 "bool MatchMemo::prepare("),
            r"FAILED  stream CRLFCRLF 1024 view: scanned per byte"),
 )
 
