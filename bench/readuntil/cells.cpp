@@ -60,13 +60,19 @@ Cell plain(std::string group, const Named& of, std::size_t record, ChunkSize chu
           quick};
 }
 
+/// One chunk is a pass, as large for every length as fits into the L2 cache with what it is copied
+/// from: the two readings of the clock and the call of a coroutine, which it takes on each side or
+/// on weir's, are then at most a thousandth of it.
 void add_resident(std::vector<Cell>& cells) {
+  constexpr std::size_t chunk = 256 * kib;
   for (const Named& of : {lf, crlf}) {
     for (const std::size_t record : Sizes{8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384}) {
-      const ChunkSize chunk = record >= 4 * kib ? 256 * kib : usual_chunk;
-      Cell cell = plain("resident", of, record, chunk, record != 512 && record != 4096);
-      cell.field = Field::resident;
-      cells.push_back(std::move(cell));
+      cells.push_back({"resident", of.name, "", record, chunk, Field::resident,
+                       [of, record] {
+                         return make_workload(plain_records(record, chunk, of.separators),
+                                              of.separators, chunk);
+                       },
+                       record != 512 && record != 4096});
     }
   }
 }
@@ -191,14 +197,28 @@ void add_consumers(std::vector<Cell>& cells) {
   }
 }
 
-void add_loopback(std::vector<Cell>& cells) {
+void add_carriers(std::vector<Cell>& cells) {
+  struct Way {
+    Carrier carrier;
+    const char* name;
+    std::size_t pass_bytes;  // More than lies in the kernel when a pass begins.
+  };
+  const Way ways[] = {{Carrier::memory, "memory", pass_bytes},
+                      {Carrier::simulated, "simulated kernel", pass_bytes},
+                      {Carrier::socketpair, "socketpair", 32 * mib},
+                      {Carrier::tcp, "loopback TCP", 32 * mib}};
   for (const std::size_t record : Sizes{64, kib}) {
-    Cell cell = plain("loopback", lf, record, 64 * kib, record == 64);
-    cell.field = Field::loopback;
-    cell.make = [record] {
-      return make_workload(plain_records(record, 32 * mib, lf.separators), lf.separators, 64 * kib);
-    };
-    cells.push_back(std::move(cell));
+    for (const Way& by : ways) {
+      Cell cell = plain("carrier", lf, record, usual_chunk, record == 64);
+      cell.name = by.name;
+      cell.field = Field::carrier;
+      cell.carrier = by.carrier;
+      cell.make = [record, total = by.pass_bytes] {
+        return make_workload(plain_records(record, total, lf.separators), lf.separators,
+                             usual_chunk);
+      };
+      cells.push_back(std::move(cell));
+    }
   }
 }
 
@@ -214,7 +234,7 @@ std::vector<Cell> all_cells() {
   add_real(cells);
   add_hostile(cells);
   add_consumers(cells);
-  add_loopback(cells);
+  add_carriers(cells);
   return cells;
 }
 

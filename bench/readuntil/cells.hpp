@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <bench/readuntil/carrier.hpp>
 #include <bench/readuntil/workload.hpp>
 #include <cstddef>
 #include <functional>
@@ -11,7 +12,7 @@
 namespace weir::bench {
 
 /// Who takes part.
-enum class Field { resident, stream, lines, connections, habits, loopback };
+enum class Field { resident, stream, lines, connections, habits, carrier };
 
 /// One workload of the grid, made when its turn comes.
 struct Cell {
@@ -24,6 +25,7 @@ struct Cell {
   std::function<Workload()> make;
   bool quick;  // Also in a quick run.
   std::size_t connections = 1;
+  Carrier carrier = Carrier::memory;
 };
 
 std::vector<Cell> all_cells();

@@ -21,7 +21,7 @@ constexpr std::size_t piece_bytes = 64 * 1024;
 constexpr int kernel_buffer_bytes = 1024 * 1024;
 
 void check(bool good, const char* what) {
-  if (!good) throw std::runtime_error(std::string("loopback: ") + what + " failed");
+  if (!good) throw std::runtime_error(std::string("flood: ") + what + " failed");
 }
 
 void pin_to(unsigned processor) {
@@ -36,12 +36,7 @@ void bound_buffers(int fd) {
     setsockopt(fd, SOL_SOCKET, option, &kernel_buffer_bytes, sizeof kernel_buffer_bytes);
 }
 
-[[noreturn]] void send_for_ever(const sockaddr_in& address, std::string_view bytes) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  pin_to(1);
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  bound_buffers(fd);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) _exit(1);
+[[noreturn]] void send_for_ever(int fd, std::string_view bytes) {
   for (std::size_t at = 0;; at = at == bytes.size() ? 0 : at) {
     const std::size_t piece = std::min(piece_bytes, bytes.size() - at);
     const ssize_t sent = ::send(fd, bytes.data() + at, piece, MSG_NOSIGNAL);
@@ -50,9 +45,16 @@ void bound_buffers(int fd) {
   }
 }
 
-}  // namespace
+/// True in the child, which has another processor than its parent, and does not outlive it.
+bool fork_sender(pid_t& child) {
+  child = fork();
+  check(child >= 0, "fork");
+  if (child == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  pin_to(child == 0 ? 1 : 0);
+  return child == 0;
+}
 
-Flood::Flood(std::string_view bytes) {
+int tcp_from_child(pid_t& child, std::string_view bytes) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   bound_buffers(listener);
   sockaddr_in address{};
@@ -63,14 +65,35 @@ Flood::Flood(std::string_view bytes) {
   check(::bind(listener, plain, length) == 0 && ::listen(listener, 1) == 0 &&
             ::getsockname(listener, plain, &length) == 0,
         "listen");
-  child_ = fork();
-  check(child_ >= 0, "fork");
-  if (child_ == 0) send_for_ever(address, bytes);
-  pin_to(0);
-  fd_ = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  if (fork_sender(child)) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    bound_buffers(fd);
+    if (::connect(fd, plain, length) != 0) _exit(1);
+    send_for_ever(fd, bytes);
+  }
+  const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   ::close(listener);
-  check(fd_ >= 0, "accept");
+  check(fd >= 0, "accept");
+  return fd;
 }
+
+int socketpair_from_child(pid_t& child, std::string_view bytes) {
+  int fds[2];
+  check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0, "socketpair");
+  for (const int fd : fds) bound_buffers(fd);
+  if (fork_sender(child)) {
+    ::close(fds[0]);
+    send_for_ever(fds[1], bytes);
+  }
+  ::close(fds[1]);
+  return fds[0];
+}
+
+}  // namespace
+
+Flood::Flood(std::string_view bytes, Carrier carrier)
+    : fd_(carrier == Carrier::tcp ? tcp_from_child(child_, bytes)
+                                  : socketpair_from_child(child_, bytes)) {}
 
 Flood::~Flood() {
   kill(child_, SIGKILL);

@@ -51,6 +51,16 @@ struct Sides {
   std::vector<Side> habits;
 };
 
+std::vector<Side> sides_over(Carrier carrier) {
+  switch (carrier) {
+    case Carrier::memory: return memory_sides();
+    case Carrier::simulated: return simulated_sides();
+    case Carrier::socketpair:
+    case Carrier::tcp: return socket_sides(carrier);
+  }
+  return {};
+}
+
 std::vector<Result> run(const Cell& cell, const Workload& workload, const Sides& sides,
                         const Effort& effort) {
   switch (cell.field) {
@@ -58,7 +68,7 @@ std::vector<Result> run(const Cell& cell, const Workload& workload, const Sides&
     case Field::resident: return contest(sides.resident, workload, effort);
     case Field::lines: return contest(sides.lines, workload, effort);
     case Field::habits: return contest(sides.habits, workload, effort);
-    case Field::loopback: return contest(loopback_sides(), workload, effort);
+    case Field::carrier: return contest(sides_over(cell.carrier), workload, effort);
     case Field::connections: {
       std::vector<Side> many;
       many.push_back(weir_connections(cell.connections));

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <bench/readuntil/carrier.hpp>
 #include <bench/readuntil/contestant.hpp>
 #include <cstddef>
 #include <string>
@@ -18,8 +19,10 @@ Side weir_connections(std::size_t count);
 /// Which of its searches weir has chosen here: "avx2".
 const char* weir_simd_path();
 
-/// A socket, lines of a flood: weir, and recv() with memchr.
-std::vector<Side> loopback_sides();
+// Lines over a carrier: weir, and recv() with memchr.
+std::vector<Side> memory_sides();
+std::vector<Side> simulated_sides();
+std::vector<Side> socket_sides(Carrier carrier);
 
 // peers/: the floors. Loops without a reader, a limit, or anybody to wait for.
 Side memcpy_side();                // Only the feed: what no reader can be faster than.

@@ -13,8 +13,11 @@ TITLES = {
     "hostile": "Hostile input: ns per record, median",
     "consumer": "How records are taken: ns per record, median",
     "connections": "Connections that take turns: ns per record, median",
-    "loopback": "Loopback TCP: ns per record, median",
+    "carrier": "Over what the bytes come: ns per record, median",
 }
+
+
+KERNEL_CARRIERS = ("socketpair", "loopback TCP")
 
 
 def label(cell: Cell) -> str:
@@ -43,7 +46,7 @@ def value(cell: Cell, side: str) -> float | None:
 
 def kernel_share(cell: Cell) -> list[str]:
     """Where there is a kernel: how much of the time it takes."""
-    if cell.group != "loopback":
+    if cell.group != "carrier" or cell.name not in KERNEL_CARRIERS:
         return []
     shares = ", ".join(f"{side} {100 * share:.0f} %" for side, share in cell.system.items())
     return [f"  of which the kernel's: {shares}"]
@@ -86,5 +89,6 @@ def as_markdown(results: Results, group: str) -> list[str]:
         lines.append(f"| {label(cell)} | " +
                      " | ".join(figure(value(cell, side)) for side in sides) + " |")
     for cell in cells:
-        lines += [""] + [f"{label(cell)}:{line[1:]}." for line in kernel_share(cell)]
+        for line in kernel_share(cell):
+            lines += ["", f"{label(cell)}:{line[1:]}."]
     return lines + ["", f"Nanoseconds per record; {spread_of(cells)}."]

@@ -88,6 +88,12 @@ class Tables(unittest.TestCase):
         lines = tables.as_markdown(run, "length")
         self.assertEqual(lines[2:4], ["| LF, 8 B | 4 |  |", "| LF, 64 B | 6 | 5 |"])
 
+    def test_the_kernel_has_a_share_where_there_is_one(self):
+        run = results(cell("carrier", name="memory", weir_view=[4.0]) | {"system": {"w": 0.01}},
+                      cell("carrier", name="socketpair", weir_view=[9.0]) | {"system": {"w": 0.5}})
+        shares = [line for line in tables.as_markdown(run, "carrier") if "kernel's" in line]
+        self.assertEqual(shares, ["LF, 8 B, socketpair: of which the kernel's: w 50 %."])
+
     def test_asyncio_is_found_with_its_version(self):
         run = results(cell("length", record=64, **{"asyncio 3.11.2": [700.0]}))
         self.assertEqual(run.cells[0].median("asyncio"), 700.0)

@@ -132,7 +132,8 @@ def counted(results: Results) -> list[Row]:
     rows.append(row(6, "copies of a byte, a 64 MiB record in 1460-byte chunks",
                     "stream LF 64 MiB view", "copied", 3.0))
     rows.append(Row(7, "loopback TCP, 64 B lines: rate, view ÷ recv + memchr",
-                    medians(results.find("loopback", "LF", 64), "recv + memchr", VIEW), 0.85, True))
+                    medians(results.find("carrier", "LF", 64, "loopback TCP"), "recv + memchr",
+                            VIEW), 0.85, True))
     rows.append(row(8, "instructions per 16 B record, LF: view", "resident LF 16 view",
                     "instructions", 50))
     rows.append(row(8, "instructions per 16 B record, LF: into", "resident LF 16 into",

@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: MIT
 //
-// Lines over a real TCP connection: weir's reader, and the shortest loop around recv() and memchr.
+// Lines over a real socket: weir's reader, and the shortest loop around recv() and memchr.
 #include <sys/socket.h>
+
 #include <unistd.h>
 
 #include <bench/readuntil/flood.hpp>
+#include <bench/readuntil/receiving_loop.hpp>
 #include <bench/readuntil/sides.hpp>
 #include <bench/readuntil/weir_reading.hpp>
-#include <cstring>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <vector>
 
-#include <weir/net/read_block.hpp>
 #include <weir/streams/streams.hpp>
 
 namespace weir::bench {
 namespace {
 
-class WeirLoopback final : public Contestant {
+class WeirSocket final : public Contestant {
  public:
-  WeirLoopback() : Contestant("weir view") {}
+  explicit WeirSocket(Carrier carrier) : Contestant("weir view"), carrier_(carrier) {}
 
   bool can(const Workload& workload) const override { return one_separator(workload); }
   void open(const Workload& workload) override {
-    flood_.emplace(workload.bytes);
+    flood_.emplace(workload.bytes, carrier_);
     loop_.emplace(Kernel::posix());
     separators_.emplace(workload);
     loop_->run_until_complete(connect());
@@ -54,6 +53,7 @@ class WeirLoopback final : public Contestant {
     return sink.seen;
   }
 
+  Carrier carrier_;
   std::optional<Flood> flood_;
   std::optional<EventLoop> loop_;
   std::vector<Streams> streams_;
@@ -61,14 +61,14 @@ class WeirLoopback final : public Contestant {
 };
 
 /// A blocking socket: nothing but recv().
-class RawLoopback final : public Contestant {
+class RawSocket final : public Contestant {
  public:
-  RawLoopback() : Contestant("recv + memchr") {}
+  explicit RawSocket(Carrier carrier) : Contestant("recv + memchr"), carrier_(carrier) {}
 
   bool can(const Workload& workload) const override { return one_byte(workload); }
   void open(const Workload& workload) override {
-    flood_.emplace(workload.bytes);
-    begin_ = end_ = searched_ = 0;
+    flood_.emplace(workload.bytes, carrier_);
+    received_.clear();
   }
   Seen pass(const Workload& workload) override { return run<Counting>(workload); }
   Seen check(const Workload& workload) override { return run<Checking>(workload); }
@@ -81,41 +81,23 @@ class RawLoopback final : public Contestant {
   template <class Sink>
   Seen run(const Workload& workload) {
     Sink sink;
-    const char separator = workload.separator()[0];
-    for (;;) {
-      while (const void* hit =
-                 std::memchr(memory_.data() + searched_, separator, end_ - searched_)) {
-        const char* const record = memory_.data() + begin_;
-        const auto length = static_cast<std::size_t>(static_cast<const char*>(hit) + 1 - record);
-        begin_ = searched_ = begin_ + length;
-        sink(std::string_view(record, length));
-        if (sink.seen.records == workload.expected.records) return sink.seen;
-      }
-      std::memmove(memory_.data(), memory_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-      searched_ = end_;
-      const ssize_t got = ::recv(flood_->fd(), memory_.data() + end_, room_bytes, 0);
-      if (got <= 0) return sink.seen;
-      end_ += static_cast<std::size_t>(got);
-    }
+    received_.take(
+        workload,
+        [&](char* room, std::size_t bytes) { return ::recv(flood_->fd(), room, bytes, 0); }, sink);
+    return sink.seen;
   }
 
-  static constexpr std::size_t room_bytes = detail::ReadBlock::bytes;
-
+  Carrier carrier_;
   std::optional<Flood> flood_;
-  std::vector<char> memory_ = std::vector<char>(room_bytes + 64 * 1024);
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-  std::size_t searched_ = 0;
+  ReceivingLoop received_;
 };
 
 }  // namespace
 
-std::vector<Side> loopback_sides() {
+std::vector<Side> socket_sides(Carrier carrier) {
   std::vector<Side> sides;
-  sides.push_back(std::make_unique<WeirLoopback>());
-  sides.push_back(std::make_unique<RawLoopback>());
+  sides.push_back(std::make_unique<WeirSocket>(carrier));
+  sides.push_back(std::make_unique<RawSocket>(carrier));
   return sides;
 }
 
