@@ -42,8 +42,9 @@ class BareBuffer {
 };
 
 /// Feeds the chunks, and after each takes the records that are there. `find(begin, end)`: where
-/// the separator starts, or end. `take(record)` does with a record what this side does.
-template <class Find, class Take>
+/// the separator starts, or end. `take(record)` does with a record what this side does. One that
+/// does not remember how far it has searched begins at the record again with every chunk.
+template <bool remembers = true, class Find, class Take>
 void take_from_chunks(BareBuffer& buffer, const Workload& workload, const Find& find,
                       const Take& take) {
   const std::size_t separator = workload.separator().size();
@@ -61,7 +62,7 @@ void take_from_chunks(BareBuffer& buffer, const Workload& workload, const Find& 
       record = from = next;
     }
     buffer.consume(static_cast<std::size_t>(record - buffer.begin()));
-    searched = buffer.size() >= separator ? buffer.size() + 1 - separator : 0;
+    if (remembers) searched = buffer.size() >= separator ? buffer.size() + 1 - separator : 0;
   }
 }
 

@@ -170,6 +170,42 @@ void add_hostile(std::vector<Cell>& cells) {
   }
 }
 
+/// Whoever waits is told after every chunk that it took too long, and asks again.
+void add_timeouts(std::vector<Cell>& cells) {
+  for (const Named& of : {lf, crlf}) {
+    for (const std::size_t record : Sizes{64 * kib, mib}) {
+      cells.push_back({"time-outs", of.name, "", record, hostile_chunk, Field::timeouts,
+                       [of, record] {
+                         return make_workload(plain_records(record, mib, of.separators),
+                                              of.separators, hostile_chunk);
+                       },
+                       of.separators == lf.separators});
+    }
+  }
+}
+
+/// Where the separator is just there, and where it is much too late.
+void add_limits(std::vector<Cell>& cells) {
+  constexpr std::size_t limit = 64 * kib;
+  struct Length {
+    const char* name;
+    std::size_t before_separator;
+  };
+  for (const Length& length : {Length{"separator at limit - 1", limit - 1},
+                               {"separator at the limit", limit},
+                               {"separator at limit + 1", limit + 1},
+                               {"1 MiB, 16 times the limit", mib}}) {
+    cells.push_back({"limits", "LF", length.name, 0, hostile_chunk, Field::limits,
+                     [bytes = length.before_separator + 1] {
+                       return with_limit(
+                           make_workload(long_and_short_records(bytes, 2 * mib, lf.separators),
+                                         lf.separators, hostile_chunk),
+                           limit);
+                     },
+                     true});
+  }
+}
+
 void add_consumers(std::vector<Cell>& cells) {
   for (const std::size_t record : Sizes{64, kib}) {
     Cell cell = plain("consumer", lf, record, usual_chunk, record == 64);
@@ -233,6 +269,8 @@ std::vector<Cell> all_cells() {
   add_positions(cells);
   add_real(cells);
   add_hostile(cells);
+  add_timeouts(cells);
+  add_limits(cells);
   add_consumers(cells);
   add_carriers(cells);
   return cells;

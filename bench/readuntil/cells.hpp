@@ -12,7 +12,7 @@
 namespace weir::bench {
 
 /// Who takes part.
-enum class Field { resident, stream, lines, connections, habits, carrier };
+enum class Field { resident, stream, lines, connections, habits, carrier, timeouts, limits };
 
 /// One workload of the grid, made when its turn comes.
 struct Cell {

@@ -43,12 +43,26 @@ struct Sides {
     lines = weir_sides();
     for (Side& side : weir_line_sides()) lines.push_back(std::move(side));
     habits = weir_habit_sides();
+    const auto asyncio = [&](const char* way) {
+      return cpython_side(options.python, options.script, way, std::string(", ") + way);
+    };
+    timeouts = weir_timeout_sides();
+    for (Side& side : bare_timeout_sides()) timeouts.push_back(std::move(side));
+    for (Side& side : asio_timeout_sides()) timeouts.push_back(std::move(side));
+    timeouts.push_back(asyncio("wait_for"));
+    limits = weir_limit_sides();
+    limits.push_back(bare_limit_side());
+    for (Side& side : asio_limit_sides()) limits.push_back(std::move(side));
+    limits.push_back(asyncio("readexactly"));
+    limits.push_back(asyncio("readline"));
   }
 
   std::vector<Side> stream;
   std::vector<Side> resident;
   std::vector<Side> lines;
   std::vector<Side> habits;
+  std::vector<Side> timeouts;
+  std::vector<Side> limits;
 };
 
 std::vector<Side> sides_over(Carrier carrier) {
@@ -68,6 +82,8 @@ std::vector<Result> run(const Cell& cell, const Workload& workload, const Sides&
     case Field::resident: return contest(sides.resident, workload, effort);
     case Field::lines: return contest(sides.lines, workload, effort);
     case Field::habits: return contest(sides.habits, workload, effort);
+    case Field::timeouts: return contest(sides.timeouts, workload, effort);
+    case Field::limits: return contest(sides.limits, workload, effort);
     case Field::carrier: return contest(sides_over(cell.carrier), workload, effort);
     case Field::connections: {
       std::vector<Side> many;

@@ -17,7 +17,7 @@ namespace weir::bench {
 /// All of weir but the operating system: its descriptors are always readable, and recv() is one
 /// memcpy of the next chunk. What is measured over it is what a server has between two calls of the
 /// kernel: the loop, the transport, the protocol, the reader.
-class MemoryKernel final : public CountingKernel {
+class MemoryKernel : public CountingKernel {
  public:
   MemoryKernel() : CountingKernel(Kernel::posix()) {}
 

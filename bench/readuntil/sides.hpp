@@ -15,6 +15,8 @@ std::vector<Side> weir_sides();
 std::vector<Side> weir_line_sides();
 std::vector<Side> weir_resident_sides();  // The records are there before the clock starts.
 std::vector<Side> weir_habit_sides();     // With other calls in between.
+std::vector<Side> weir_timeout_sides();   // Over a LateKernel.
+std::vector<Side> weir_limit_sides();     // Over Workload::limit.
 Side weir_connections(std::size_t count);
 /// Which of its searches weir has chosen here: "avx2".
 const char* weir_simd_path();
@@ -28,16 +30,22 @@ std::vector<Side> socket_sides(Carrier carrier);
 Side memcpy_side();                // Only the feed: what no reader can be faster than.
 std::vector<Side> memchr_sides();  // View, copy into a reused buffer, std::string.
 std::vector<Side> memchr_resident_sides();
+std::vector<Side> bare_timeout_sides();
+Side bare_limit_side();
 Side last_byte_side();  // memchr for the last byte of the separator.
 Side two_bytes_side();  // First and last byte at once, by AVX2.
 
 // peers/: libraries. Without sides, and without a version, where this build has not got them.
 std::vector<Side> asio_sides();
+std::vector<Side> asio_timeout_sides();
+std::vector<Side> asio_limit_sides();
 std::string asio_version();
 std::vector<Side> libevent_sides();
 std::string libevent_version();
 Side getline_side();
-/// asyncio.StreamReader in a process of its own; null if `python` cannot be started.
-Side cpython_side(const std::string& python, const std::string& script);
+/// asyncio.StreamReader in a process of its own; null if `python` cannot be started. `way`: how it
+/// reads, a key of WAYS in cpython_reader.py; `what` is said of it in the side's name.
+Side cpython_side(const std::string& python, const std::string& script,
+                  const std::string& way = "readuntil", const std::string& what = "");
 
 }  // namespace weir::bench

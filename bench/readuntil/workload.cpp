@@ -40,6 +40,22 @@ std::vector<std::string_view> cut(std::string_view bytes, ChunkSize chunk, Chunk
   return chunks;
 }
 
+/// Sets what is to be found; returns where the last record ends.
+std::size_t count(Workload& workload) {
+  Checking check;
+  std::size_t begin = 0;
+  for (;;) {
+    const std::size_t end = end_of_record(workload.bytes, begin, workload.separators);
+    if (end == std::string::npos) break;
+    const bool refused =
+        workload.limit != 0 && end - begin > workload.limit + workload.separator().size();
+    check(std::string_view(workload.bytes).substr(begin, refused ? 0 : end - begin));
+    begin = end;
+  }
+  workload.expected = check.seen;
+  return begin;
+}
+
 }  // namespace
 
 std::string plain_records(std::size_t record_bytes, std::size_t total_bytes,
@@ -67,6 +83,15 @@ std::string mixed_records(std::size_t total_bytes, const std::vector<std::string
   return bytes;
 }
 
+std::string long_and_short_records(std::size_t long_bytes, std::size_t total_bytes,
+                                   const std::vector<std::string>& separators) {
+  constexpr std::size_t short_bytes = 64;
+  std::string bytes;
+  while (bytes.size() < total_bytes)
+    bytes += plain_records(long_bytes, 1, separators) + plain_records(short_bytes, 1, separators);
+  return bytes;
+}
+
 std::string hostile_records(std::string_view filler, std::size_t record_bytes, std::size_t records,
                             std::string_view separator) {
   std::string record;
@@ -83,17 +108,14 @@ Workload make_workload(std::string bytes, std::vector<std::string> separators, C
   Workload workload;
   workload.bytes = std::move(bytes);
   workload.separators = std::move(separators);
-  Checking check;
-  std::size_t begin = 0;
-  for (;;) {
-    const std::size_t end = end_of_record(workload.bytes, begin, workload.separators);
-    if (end == std::string::npos) break;
-    check(std::string_view(workload.bytes).substr(begin, end - begin));
-    begin = end;
-  }
-  workload.bytes.resize(begin);  // Real files may end within a record.
+  workload.bytes.resize(count(workload));  // Real files may end within a record.
   workload.chunks = cut(workload.bytes, chunk, first);
-  workload.expected = check.seen;
+  return workload;
+}
+
+Workload with_limit(Workload workload, std::size_t limit) {
+  workload.limit = limit;
+  count(workload);
   return workload;
 }
 

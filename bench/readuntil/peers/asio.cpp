@@ -6,73 +6,14 @@
 // over a string would move all that follows.
 #include <asio.hpp>
 
-#include <algorithm>
+#include <bench/readuntil/peers/asio_memory_stream.hpp>
 #include <bench/readuntil/sides.hpp>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 
 namespace weir::bench {
 namespace {
-
-/// The chunks as a SyncReadStream and an AsyncReadStream. What of a chunk does not fit into the
-/// buffers comes with the next read.
-class MemoryStream {
- public:
-  using executor_type = asio::io_context::executor_type;
-
-  MemoryStream(asio::io_context& context, const Workload& workload)
-      : context_(context), chunks_(workload.chunks) {}
-  executor_type get_executor() { return context_.get_executor(); }
-
-  template <class Buffers>
-  std::size_t read_some(const Buffers& buffers, asio::error_code& error) {
-    error = {};
-    // Asio's way to have a record that is there reported by the io_context.
-    if (asio::buffer_size(buffers) == 0) return 0;
-    if (next_ == chunks_.size()) {
-      error = asio::error::eof;
-      return 0;
-    }
-    const std::string_view chunk = chunks_[next_].substr(taken_);
-    const std::size_t bytes = asio::buffer_copy(buffers, asio::buffer(chunk.data(), chunk.size()));
-    taken_ = bytes == chunk.size() ? 0 : taken_ + bytes;
-    if (bytes == chunk.size()) ++next_;
-    return bytes;
-  }
-  template <class Buffers>
-  std::size_t read_some(const Buffers& buffers) {
-    asio::error_code error;
-    const std::size_t bytes = read_some(buffers, error);
-    if (error) throw asio::system_error(error);
-    return bytes;
-  }
-  template <class Buffers, class Token>
-  auto async_read_some(const Buffers& buffers, Token&& token) {
-    return asio::async_initiate<Token, void(asio::error_code, std::size_t)>(
-        [this](auto handler, const Buffers& room) {
-          asio::error_code error;
-          const std::size_t bytes = read_some(room, error);
-          asio::post(context_, [handler = std::move(handler), error, bytes]() mutable {
-            handler(error, bytes);
-          });
-        },
-        token, buffers);
-  }
-
- private:
-  asio::io_context& context_;
-  const std::vector<std::string_view>& chunks_;
-  std::size_t next_ = 0;
-  std::size_t taken_ = 0;
-};
-
-constexpr std::size_t room_bytes = 256 * 1024;  // So that a read takes a whole chunk.
-
-std::string_view record_in(const asio::streambuf& buffer, std::size_t length) {
-  return {static_cast<const char*>(buffer.data().data()), length};
-}
 
 /// The separator as read_until() takes it: a string, or, which is faster, a char.
 template <class Separator>

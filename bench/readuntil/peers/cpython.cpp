@@ -82,8 +82,8 @@ std::string quoted(std::string_view bytes) {
 
 class CPython final : public Contestant {
  public:
-  CPython(std::string version, std::unique_ptr<Child> child)
-      : Contestant("asyncio " + std::move(version)), child_(std::move(child)) {}
+  CPython(std::string name, std::string way, std::unique_ptr<Child> child)
+      : Contestant(std::move(name)), way_(std::move(way)), child_(std::move(child)) {}
 
   bool can(const Workload& workload) const override { return !workload.is_set(); }
   void open(const Workload& workload) override {
@@ -93,7 +93,9 @@ class CPython final : public Contestant {
     if (file == nullptr) throw std::runtime_error("no file for CPython");
     std::fwrite(workload.bytes.data(), 1, workload.bytes.size(), file);
     std::fclose(file);
-    std::string command = "{\"open\": \"" + std::string(path) + "\", \"separators\": [";
+    std::string command = "{\"open\": \"" + std::string(path) + "\", \"way\": \"" + way_ +
+                          "\", \"limit\": " + std::to_string(workload.limit) +
+                          ", \"separators\": [";
     for (const std::string& separator : workload.separators)
       command += (command.back() == '[' ? "" : ", ") + quoted(separator);
     command += "], \"chunks\": [";
@@ -113,20 +115,24 @@ class CPython final : public Contestant {
     return {number(answer, "records"), number(answer, "bytes"), number(answer, "hash")};
   }
 
+  std::string way_;
   std::unique_ptr<Child> child_;
   std::uint64_t own_ns_ = 0;
 };
 
 }  // namespace
 
-Side cpython_side(const std::string& python, const std::string& script) {
+Side cpython_side(const std::string& python, const std::string& script, const std::string& way,
+                  const std::string& what) {
   auto child = std::make_unique<Child>(python, script);
   const std::string answer =
-      child->ask(R"({"open": "/dev/null", "separators": ["\n"], "chunks": []})");
+      child->ask(R"({"open": "/dev/null", "separators": ["\n"], "chunks": [], "limit": 0, )"
+                 R"("way": "readuntil"})");
   const std::size_t begin = answer.find(": \"");
   const std::size_t end = answer.rfind('"');
   if (begin == std::string::npos || end <= begin) return nullptr;
-  return std::make_unique<CPython>(answer.substr(begin + 3, end - begin - 3), std::move(child));
+  const std::string version = answer.substr(begin + 3, end - begin - 3);
+  return std::make_unique<CPython>("asyncio " + version + what, way, std::move(child));
 }
 
 }  // namespace weir::bench

@@ -1,32 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// What one writes for "\r\n": memchr for the last byte, and a look at those before it.
+// The last byte of a separator is what memchr finds best, if it is rare.
+#include <bench/readuntil/peers/last_byte.hpp>
+
 #include <bench/readuntil/bare_buffer.hpp>
 #include <bench/readuntil/sides.hpp>
-#include <cstddef>
-#include <cstring>
 #include <memory>
 #include <string_view>
 
 namespace weir::bench {
 namespace {
-
-struct LastByte {
-  std::string_view separator;
-
-  const char* operator()(const char* begin, const char* end) const {
-    const std::size_t before = separator.size() - 1;
-    const char* from = begin + before;
-    while (from < end) {
-      const void* hit = std::memchr(from, separator.back(), static_cast<std::size_t>(end - from));
-      if (hit == nullptr) break;
-      const char* const start = static_cast<const char*>(hit) - before;
-      if (std::memcmp(start, separator.data(), before) == 0) return start;
-      from = start + separator.size();
-    }
-    return end;
-  }
-};
 
 struct LastByteView {
   template <class Sink>

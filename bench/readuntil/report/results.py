@@ -5,6 +5,7 @@ import statistics
 from dataclasses import dataclass, field
 
 VIEW, INTO, STRING = "weir view", "weir into", "weir string"
+VIEW_IN_WAIT_FOR = "weir view in wait_for"
 MEMCPY, MEMCHR, MEMCHR_INTO, MEMCHR_STRING = ("memcpy alone", "memchr", "memchr + memcpy",
                                               "memchr + std::string")
 LAST_BYTE, TWO_BYTES = "last-byte memchr", "two bytes, AVX2"

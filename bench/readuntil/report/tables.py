@@ -11,6 +11,8 @@ TITLES = {
     "position": "Where chunks end: ns per record, median",
     "real": "What there is in the world: ns per record, median",
     "hostile": "Hostile input: ns per record, median",
+    "time-outs": "A time-out after every chunk: ns per record, median",
+    "limits": "Records over the limit, and just under it: ns per record, median",
     "consumer": "How records are taken: ns per record, median",
     "connections": "Connections that take turns: ns per record, median",
     "carrier": "Over what the bytes come: ns per record, median",

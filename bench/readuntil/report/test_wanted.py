@@ -72,6 +72,15 @@ class Verdicts(unittest.TestCase):
                               "two bytes, AVX2": [10.0]}))
         self.assertEqual(row(run, "view ÷ best bare search, CRLFCRLF, 64 B").measured, 1.2)
 
+    def test_time_outs_that_search_again_are_seen(self):
+        def run(large):
+            return results(*(cell("time-outs", record=record) |
+                             {"sides": {"weir view in wait_for": [took], "weir view": [1.0]}}
+                             for record, took in ((1 << 16, 100.0), (1 << 20, large))))
+        flat = "time per byte, 1 MiB ÷ 64 KiB: LF, a time-out after every chunk"
+        self.assertEqual(row(run(16 * 120.0), flat).verdict, "met")
+        self.assertEqual(row(run(16 * 140.0), flat).verdict, "NOT MET")
+
     def test_malloc_and_free_are_not_counted_for_a_string(self):
         run = results(counts={"resident LF 16 string": {"instructions": 250.0}},
                       allocator={"resident LF 16 string": 150.0})

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from results import (ASIO_ASYNC, ASIO_ASYNC_CHAR, ASIO_SYNC, ASIO_SYNC_CHAR, ASYNCIO, INTO,
                      LAST_BYTE, MEMCHR, MEMCHR_INTO, MEMCHR_STRING, READLN, STRING, TWO_BYTES, VIEW,
-                     Cell, Results, figure, short)
+                     VIEW_IN_WAIT_FOR, Cell, Results, figure, short)
 
 
 class Row(NamedTuple):
@@ -96,19 +96,24 @@ def peers(results: Results) -> list[Row]:
     return rows
 
 
+def flat(results: Results, small: Cell, side: str) -> Row:
+    """Whether a byte of a long record takes no more than one of a short record."""
+    large = results.find(small.group, small.separator, 1 << 20, small.name)
+    per_byte = [cell.median(side) / cell.record_bytes if cell and cell.median(side) else None
+                for cell in (large, small)]
+    what = small.name or "a time-out after every chunk"
+    return Row(5, f"time per byte, 1 MiB ÷ 64 KiB: {small.separator}, {what}", ratio(*per_byte),
+               1.3)
+
+
 def hostile(results: Results) -> list[Row]:
     rows = [Row(5, f"byte loads per input byte, {name}", loads, 3.0)
             for name, loads in results.loads.items()]
     if not rows:
         rows.append(Row(5, "byte loads per input byte", None, 3.0))
-    for small in results.group("hostile"):
-        if small.record != 65536:
-            continue
-        large = results.find("hostile", small.separator, 1 << 20, small.name)
-        per_byte = [cell.median(VIEW) / cell.record_bytes if cell and cell.median(VIEW) else None
-                    for cell in (large, small)]
-        what = f"{small.separator}, {small.name}"
-        rows.append(Row(5, f"time per byte, 1 MiB ÷ 64 KiB: {what}", ratio(*per_byte), 1.3))
+    for group, side in (("hostile", VIEW), ("time-outs", VIEW_IN_WAIT_FOR)):
+        rows += [flat(results, small, side) for small in results.group(group)
+                 if small.record == 65536]
     for cell in results.group("hostile"):
         if cell.name.startswith("near misses"):
             rows.append(Row(5, f"view ÷ two-byte AVX2: {cell.separator}, {cell.name}, "
