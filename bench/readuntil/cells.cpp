@@ -179,7 +179,7 @@ void add_timeouts(std::vector<Cell>& cells) {
                          return make_workload(plain_records(record, mib, of.separators),
                                               of.separators, hostile_chunk);
                        },
-                       of.separators == lf.separators});
+                       true});
     }
   }
 }
