@@ -52,19 +52,19 @@ struct Coroutine {
     MemoryStream stream(context, workload);
     asio::streambuf buffer;
     buffer.prepare(room_bytes);
-    asio::co_spawn(context, take_all(stream, workload, sink, buffer), asio::detached);
+    asio::co_spawn(context, take_all(&stream, &workload, &sink, &buffer), asio::detached);
     context.run();
   }
 
   template <class Sink>
-  static asio::awaitable<void> take_all(MemoryStream& stream, const Workload& workload, Sink& sink,
-                                        asio::streambuf& buffer) {
-    const auto separator = separator_of<Separator>(workload);
-    while (sink.seen.records < workload.expected.records) {
+  static asio::awaitable<void> take_all(MemoryStream* stream, const Workload* workload, Sink* sink,
+                                        asio::streambuf* buffer) {
+    const auto separator = separator_of<Separator>(*workload);
+    while (sink->seen.records < workload->expected.records) {
       const std::size_t length =
-          co_await asio::async_read_until(stream, buffer, separator, asio::use_awaitable);
-      sink(record_in(buffer, length));
-      buffer.consume(length);
+          co_await asio::async_read_until(*stream, *buffer, separator, asio::use_awaitable);
+      (*sink)(record_in(*buffer, length));
+      buffer->consume(length);
     }
   }
 };
