@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <weir/streams/find_separator.hpp>
-#include <weir/streams/separator_probe.hpp>
 
 namespace weir::detail {
 
@@ -50,6 +49,25 @@ std::uint64_t MatchMemo::begin_and_search(const ByteBuffer& buffer) noexcept {
   return prepare(buffer) ? search_on(buffer) : 0;
 }
 
+/// Leaves of the candidates in the mask those that are matches. Beyond two bytes read for each of
+/// the block's, candidates cost more than a search for one record does: then the rest of the block
+/// counts as not searched.
+void MatchMemo::verify(const ByteBuffer& buffer) noexcept {
+  constexpr std::size_t most_bytes = 2 * 64;
+  const std::string_view wanted = separator();
+  std::size_t bytes_read = 0;
+  for (std::uint64_t left = window_.mask; left != 0; left &= left - 1) {
+    const std::uint64_t start = window_.base + static_cast<unsigned>(std::countr_zero(left));
+    if (bytes_read > most_bytes) {
+      way_ = Way::costly;
+      window_.mask &= ~left;
+      window_.searched = start + size_ - 1;
+      return;
+    }
+    if (!is_at(buffer.at(start), wanted, bytes_read)) window_.mask ^= left & (~left + 1);
+  }
+}
+
 /// The two bytes tell where it may be, the others whether it is.
 std::uint64_t MatchMemo::search_long(const ByteBuffer& buffer) noexcept {
   while (way_ == Way::probes && prepare(buffer)) {
@@ -60,24 +78,6 @@ std::uint64_t MatchMemo::search_long(const ByteBuffer& buffer) noexcept {
     if (any()) return matches();
   }
   return 0;
-}
-
-/// Leaves of the candidates in the mask those that are matches. Beyond two bytes read for each of
-/// the block's, candidates cost more than a search for one record does: then the rest of the block
-/// counts as not searched.
-void MatchMemo::verify(const ByteBuffer& buffer) noexcept {
-  constexpr std::size_t most_bytes = 2 * 64;
-  std::size_t bytes_read = 0;
-  for (std::uint64_t left = window_.mask; left != 0; left &= left - 1) {
-    const std::uint64_t start = window_.base + static_cast<unsigned>(std::countr_zero(left));
-    if (bytes_read > most_bytes) {
-      way_ = Way::costly;
-      window_.mask &= ~left;
-      window_.searched = start + size_ - 1;
-      return;
-    }
-    if (!is_at(buffer.at(start), separator(), bytes_read)) window_.mask ^= left & (~left + 1);
-  }
 }
 
 /// No further than to the first match. The next time it is worth more.
