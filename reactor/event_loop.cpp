@@ -140,6 +140,9 @@ void EventLoop::run_forever() {
     bool& stopping;
     ~ResetStop() { stopping = false; }
   } reset{stopping_};
+  // Those that an exception has kept the last run from running: what was gathered is sent, and
+  // nothing is received into a block that is still lent.
+  run_hooks();
   do {
     run_once();
   } while (!stopping_);

@@ -547,6 +547,20 @@ TEST_CASE_FIXTURE(FakeLoop, "hooks: run also in the pass that stop() ends") {
   CHECK(trace == "flush ");
 }
 
+TEST_CASE_FIXTURE(FakeLoop, "hooks: those that an exception has kept from running run first") {
+  NotingHook hook(trace, "flush");
+  loop.call_soon([&] {
+    loop.when_drained(hook);
+    throw KeyboardInterrupt();
+  });
+  CHECK_THROWS_AS(pass(), KeyboardInterrupt);
+  CHECK(trace == "");
+  const Ends ends = connect_readable();
+  loop.add_reader(ends.ours, note("event"));
+  pass();
+  CHECK(trace == "flush event ");
+}
+
 // ---- What the poller is told
 
 TEST_CASE("interest: off and on again within a pass is not told to the poller") {

@@ -250,6 +250,29 @@ TEST_SUITE("streams/stream_reader_protocol") {
     CHECK(reader.state().buffered() == "abc");
   }
 
+  TEST_CASE_FIXTURE(StreamLoop,
+                    "data_received: bytes that Ctrl-C leaves unread stay what they are") {
+    const Connected mine = connect();
+    const Connected other = connect();
+    const auto reads_and_is_interrupted = [](StreamReader reader) -> Coro<> {
+      const std::string line = co_await reader.readline();
+      throw weir::KeyboardInterrupt();
+    };
+    const Task<> task = loop.create_task(reads_and_is_interrupted(mine.reader));
+    settle();
+    kernel.put(mine.theirs, "one\ntwo\n");
+    CHECK_THROWS_AS(turn(), weir::KeyboardInterrupt);
+    CHECK(task.exception() != nullptr);
+    kernel.put(other.theirs, "theirs\n");
+    turn();
+    const auto reads = [](StreamReader reader) -> Coro<std::string> {
+      std::string line = co_await reader.readline();
+      co_return line;
+    };
+    CHECK(loop.run_until_complete(reads(mine.reader)) == "two\n");
+    CHECK(loop.run_until_complete(reads(other.reader)) == "theirs\n");
+  }
+
   TEST_CASE_FIXTURE(ByHand, "eof_received: ends the reader, and keeps the connection open") {
     const auto protocol = make();
     connect(protocol);
