@@ -121,6 +121,10 @@ void TaskBase::settle_failed(const std::exception_ptr& failure) {
 bool TaskBase::request_cancel(const std::string& message) {
   const NoAllocScope cancelling;
   if (future_.done()) return future_.settle_cancelled(message);
+  if (hears_of_cancel_) {  // A gather has led it back here: the ring ends at this wait.
+    cancel_wait(message);
+    return true;
+  }
   // A task that awaits another has that one cancelled in its place. Such a chain may be of any
   // length, so it is followed in a loop, and it may be a ring.
   TaskBase* last = this;
@@ -130,7 +134,10 @@ bool TaskBase::request_cancel(const std::string& message) {
     last = at;
   }
   last->cancel_wait(message);
-  for (TaskBase* at = this; at != last; at = at->awaited_task()) at->hears_of_cancel_ = false;
+  // Not by awaited_task(): a gather may have led it back, and one of these waits be cancelled.
+  for (TaskBase* at = this; at != last; at = at->parked_->kind->awaited_task(*at->parked_)) {
+    at->hears_of_cancel_ = false;
+  }
   last->hears_of_cancel_ = false;
   return true;
 }

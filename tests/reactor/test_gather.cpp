@@ -492,4 +492,31 @@ TEST_SUITE("reactor/task/gather") {
     CHECK(a->done());
     CHECK(b->done());
   }
+
+  TEST_CASE("deadlock: tasks whose chain ends in a gather of one of them can be cancelled") {
+    TestLoop test;
+    std::optional<Task<>> a;
+    std::optional<Task<>> b;
+    std::optional<Task<>> c;
+    const auto awaits_slot = [](std::optional<Task<>>* slot) -> Coro<> {
+      const Task<> other = **slot;
+      co_await other;
+    };
+    const auto gathers_slot = [](std::optional<Task<>>* slot) -> Coro<> {
+      const auto outer = gather(**slot);
+      co_await outer;
+    };
+    a = test.loop.create_task(awaits_slot(&b));
+    b = test.loop.create_task(awaits_slot(&c));
+    SUBCASE("the first") { c = test.loop.create_task(gathers_slot(&a)); }
+    SUBCASE("the second") { c = test.loop.create_task(gathers_slot(&b)); }
+    SUBCASE("the last") { c = test.loop.create_task(gathers_slot(&c)); }
+    test.settle();
+    a->cancel();
+    a->cancel();  // Whoever has heard hears again: nobody is taken for one who still does.
+    test.settle();
+    CHECK(a->done());
+    CHECK(b->done());
+    CHECK(c->done());
+  }
 }
