@@ -200,6 +200,7 @@ void TaskBase::abandon() {
 
 /// Ends without another step: the frames go, the future is cancelled, the loop lets go.
 void TaskBase::end_cancelled() {
+  stuck_ = false;  // What the frames hold may cancel it again: no step is to come of that.
   destroy_frames();
   future_.settle_cancelled(future_.cancel_message);
   unlink();

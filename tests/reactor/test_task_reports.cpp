@@ -61,6 +61,19 @@ Coro<> awaits_foreign(int levels, Alive alive) {
   }
 }
 
+/// Cancels the task when it is destroyed.
+struct Cancels {
+  explicit Cancels(std::optional<Task<>>* its_task) noexcept : task(its_task) {}
+  Cancels(const Cancels&) = delete;
+  Cancels& operator=(const Cancels&) = delete;
+  ~Cancels() { (*task)->cancel(); }
+  std::optional<Task<>>* task;
+};
+Coro<> awaits_foreign_and_cancels(std::optional<Task<>>* task) {
+  const Cancels at_the_end(task);
+  co_await Foreign();
+}
+
 /// Writes its letter when it is destroyed.
 struct Leaves {
   Leaves(std::string* words, char its_letter) : trace(words), letter(its_letter) {}
@@ -317,5 +330,21 @@ TEST_SUITE("reactor/task/task_reports") {
     test.settle();
     CHECK(task.cancelled());
     CHECK(Alive::count == before);
+  }
+
+  TEST_CASE("bad yield: such a task may be cancelled by the end of its own frame, too") {
+    TestLoop test;
+    std::optional<Task<>> task;
+    task = test.loop.create_task(awaits_foreign_and_cancels(&task));
+    test.settle();
+    CHECK(test.take_reports().size() == 1);
+    SUBCASE("cancelled") {
+      task->cancel();
+      test.settle();
+    }
+    SUBCASE("closed") { test.loop.close(); }
+    CHECK(task->cancelled());
+    task.reset();
+    CHECK(test.loop.ready().empty());
   }
 }
