@@ -54,8 +54,9 @@ inline void refuse_nested_run(const EventLoop& loop) {
   }
 }
 
+/// By value: the caller's handle may be given another future meanwhile.
 template <class T>
-T run_until_done(EventLoop& loop, const Future<T>& future) {
+T run_until_done(EventLoop& loop, Future<T> future) {
   FutureState<T>& state = future.state();
   std::size_t left = 1;
   StopWhenDone stopper(loop, left);

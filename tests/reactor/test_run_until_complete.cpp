@@ -194,6 +194,16 @@ TEST_SUITE("reactor/task/run_until_complete") {
     CHECK(test.loop.run_until_complete(gives_later(7)) == 7);
   }
 
+  TEST_CASE("run_until_complete: keeps the future whose handle is given another meanwhile") {
+    TestLoop test;
+    Future<int> future(test.loop);
+    test.loop.call_soon([&] {
+      future = Future<int>(test.loop);
+      test.loop.stop();
+    });
+    CHECK_THROWS_AS(test.loop.run_until_complete(future), RuntimeError);
+  }
+
   TEST_CASE("run_until_complete: what nothing can ever complete is an error of the kernel here") {
     TestLoop test;
     CHECK_THROWS_AS(test.loop.run_until_complete(Future<>(test.loop)), OSError);
