@@ -126,9 +126,8 @@ Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer,
 
 }  // namespace
 
-void Drain::await_resume() const {
-  if (wait_ != nullptr) {
-    const std::unique_ptr<detail::DrainWait> ended(wait_);
+void Drain::await_resume() {
+  if (const std::unique_ptr<detail::DrainWait> ended(std::exchange(wait_, nullptr)); ended) {
     ended->check();
     if (ended->listed)
       return;  // Released: by room in the buffer, or by a clean end. Both are success.

@@ -102,7 +102,7 @@ class [[nodiscard]] Drain {
     wait_ = wait.release();
   }
   /// Throws what drain() throws.
-  void await_resume() const;
+  void await_resume();
 
   class Owning;
   Owning owning() const;
@@ -136,7 +136,10 @@ class [[nodiscard]] ClosedWait {
   ClosedWait& operator=(const ClosedWait&) = delete;
   ~ClosedWait() = default;
 
-  bool await_ready() const noexcept { return writer_.protocol->is_lost(); }
+  bool await_ready() noexcept {
+    waited_ = false;
+    return writer_.protocol->is_lost();
+  }
   template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
     waited_ = true;

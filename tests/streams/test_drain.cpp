@@ -109,6 +109,27 @@ TEST_SUITE("streams/drain") {
     CHECK(task.done());
   }
 
+  TEST_CASE_FIXTURE(Paused, "drain: the same one awaited again begins anew") {
+    const auto drains_twice = [](StreamWriter writer) -> Coro<> {
+      weir::Drain drain = writer.drain();
+      co_await drain;
+      co_await drain;
+    };
+    protocol->pause_writing();
+    const Task<> task = loop.create_task(drains_twice(writer));
+    settle();
+    protocol->resume_writing();
+    SUBCASE("at once") { settle(); }
+    SUBCASE("after waiting again") {
+      protocol->pause_writing();
+      settle();
+      CHECK_FALSE(task.done());
+      protocol->resume_writing();
+      settle();
+    }
+    CHECK(said(task) == "done");
+  }
+
   // CPython 3.11: test_streams.py test_multiple_drain
   TEST_CASE_FIXTURE(Paused, "B47: a hundred drains at once are released first in, first out") {
     protocol->pause_writing();

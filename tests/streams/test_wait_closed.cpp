@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/timeouts.hpp>
 
 #include <tests/streams/stream_loop.hpp>
 #include <tests/streams/writer_script.hpp>
 
+using weir::Coro;
 using weir::FlowControlMixin;
 using weir::StreamWriter;
 using weir::Task;
@@ -57,6 +59,25 @@ TEST_SUITE("streams/wait_closed") {
         {"cancelled in the pass of the end, it is cancelled; the others are done",
          "closed:a closed:b . close = cancel:a . a?cancelled b?done"},
     });
+  }
+
+  TEST_CASE_FIXTURE(ByHand, "wait_closed: the same one awaited again begins anew") {
+    const auto waits_twice = [](StreamWriter writer) -> Coro<> {
+      weir::WaitClosed closed = writer.wait_closed();
+      try {
+        co_await closed;
+      } catch (const weir::CancelledError&) {
+      }
+      co_await weir::sleep(1ms);
+      co_await closed;
+    };
+    const Task<> task = loop.create_task(waits_twice(writer));
+    settle();
+    task.cancel();
+    settle();
+    protocol->connection_lost(std::make_exception_ptr(weir::RuntimeError("broken")));
+    advance(1ms);
+    CHECK(said(task) == "RuntimeError: broken");
   }
 
   // CPython: test_streams.py test_wait_closed_on_close
