@@ -36,8 +36,8 @@ class [[nodiscard]] ReadAwaitable {
   [[gnu::always_inline]] bool await_ready() { return op_.at_once(*reader_) || look_first(); }
   template <WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter) {
-    if (reader_->verdict() == Verdict::take) {
-      return reader_->end_turn(kind, this, waiter.promise());
+    if (reader_->verdict() != Verdict::wait) {  // An answer, but after a turn of others.
+      return or_give_up([&] { reader_->end_turn(kind, this, waiter.promise()); });
     }
     reader_->check_may_wait(Op::function);  // Refused, it has taken nothing.
     or_give_up([&] { reader_->wait(kind, this, waiter.promise()); });
@@ -55,7 +55,8 @@ class [[nodiscard]] ReadAwaitable {
     or_give_up([this] { reader_->set_verdict(op_.look(*reader_, Look::first)); });
     const Verdict verdict = reader_->verdict();
     if (verdict == Verdict::wait) return reader_->fails_instead_of_waiting();
-    return verdict != Verdict::take || !reader_->had_its_turn();
+    const bool is_answer = verdict == Verdict::take || verdict == Verdict::take_part;
+    return !is_answer || !reader_->had_its_turn();
   }
   [[gnu::noinline]] typename Op::Result finish() {
     if (reader_->waited()) or_give_up([this] { reader_->finish_wait(); });

@@ -32,6 +32,15 @@ Coro<std::size_t> read_all(StreamReader reader, ReadCall call, std::size_t recor
   co_return read;
 }
 
+/// Pieces of a record, until the stream ends within it.
+Coro<> read_pieces(StreamReader reader, std::size_t* total) {
+  const weir::RecordOptions options{.limit = 1024};
+  for (;;) {
+    const weir::RecordPiece piece = co_await reader.readuntil_piece("\n", options);
+    *total += piece.bytes.size();
+  }
+}
+
 std::string records_of(std::size_t bytes, std::string_view separator, std::size_t total) {
   std::string all;
   const std::string record = std::string(bytes - separator.size(), 'x') + std::string(separator);
@@ -67,6 +76,20 @@ TEST_SUITE("streams/reader_turns") {
       CHECK(passes <= 42);
       CHECK(most <= 2 * turn + 128);
     }
+  }
+
+  TEST_CASE_FIXTURE(ReaderLoop, "turn: pieces of a record that never ends count, too") {
+    const StreamReader reader(loop, 64 * 1024 * 1024);
+    reader.feed_data(std::string(10 * turn, 'x'));
+    std::size_t total = 0;
+    const Task<> task = loop.create_task(read_pieces(reader, &total));
+    pass();
+    CHECK(total > 0);
+    CHECK(total <= 2 * turn + 1024);
+    settle();
+    CHECK(total == 10 * turn - 1024);  // The last ones may be the beginning of more.
+    task.cancel();
+    settle();
   }
 
   TEST_CASE_FIXTURE(ReaderLoop, "turn: what has gone through many passes starves nobody") {
