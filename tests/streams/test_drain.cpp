@@ -110,8 +110,8 @@ TEST_SUITE("streams/drain") {
   }
 
   TEST_CASE_FIXTURE(Paused, "drain: the same one awaited again begins anew") {
-    const auto drains_twice = [](StreamWriter writer) -> Coro<> {
-      weir::Drain drain = writer.drain();
+    const auto drains_twice = [](StreamWriter its) -> Coro<> {
+      weir::Drain drain = its.drain();
       co_await drain;
       co_await drain;
     };

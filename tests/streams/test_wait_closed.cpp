@@ -62,8 +62,8 @@ TEST_SUITE("streams/wait_closed") {
   }
 
   TEST_CASE_FIXTURE(ByHand, "wait_closed: the same one awaited again begins anew") {
-    const auto waits_twice = [](StreamWriter writer) -> Coro<> {
-      weir::WaitClosed closed = writer.wait_closed();
+    const auto waits_twice = [](StreamWriter its) -> Coro<> {
+      weir::WaitClosed closed = its.wait_closed();
       try {
         co_await closed;
       } catch (const weir::CancelledError&) {
