@@ -5,10 +5,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include <weir/streams/find_separator.hpp>
+#include <weir/streams/separator_probe.hpp>
 
 namespace weir::detail {
 
@@ -27,6 +29,13 @@ void MatchMemo::start(std::string_view separator, std::uint64_t position) {
   window_.mask = 0;
   search_ = nullptr;
   way_ = Way::once;
+}
+
+/// A call, as a few words to compare in every read would cost the shorter separators more.
+bool MatchMemo::tail_is(std::string_view separator) const noexcept {
+  const char* const tail = long_->bytes.get() + 2;
+  return size_ <= 18 ? same_short_bytes(separator.data() + 2, tail, size_ - 2)
+                     : std::memcmp(separator.data() + 2, tail, size_ - 2) == 0;
 }
 
 /// Sets the base to where a search has to begin. False if nothing has come that could end it.

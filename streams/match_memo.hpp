@@ -4,13 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string_view>
 
 #include <weir/streams/byte_buffer.hpp>
 #include <weir/streams/match_mask.hpp>
-#include <weir/streams/separator_probe.hpp>
 
 namespace weir::detail {
 
@@ -100,11 +98,7 @@ class MatchMemo {
   std::string_view separator() const noexcept {
     return {size_ > 2 ? long_->bytes.get() : head_, size_};
   }
-  bool tail_is(std::string_view separator) const noexcept {
-    const char* const tail = long_->bytes.get() + 2;
-    return size_ <= 18 ? same_short_bytes(separator.data() + 2, tail, size_ - 2)
-                       : std::memcmp(separator.data() + 2, tail, size_ - 2) == 0;
-  }
+  bool tail_is(std::string_view separator) const noexcept;
   inline bool prepare(const ByteBuffer& buffer) noexcept;
   std::uint64_t begin_and_search(const ByteBuffer& buffer) noexcept;
   std::uint64_t search_long(const ByteBuffer& buffer) noexcept;
