@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""./dev bench serving: what a server costs on weir, on the floor, and on its peers."""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+
+import beside
+import counts
+import report
+from contest import FULL, QUICK, contest, summary
+from field import Cell, cells, everybody
+from ratios import JUDGED, Results, must_show
+from runs import RunError, allow_many_descriptors, run
+
+BATCHES = {1: 2000, 16: 300, 128: 100}  # By depth: of a count, for one connection.
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./dev bench serving", description=__doc__)
+    parser.add_argument("--programs", type=pathlib.Path, required=True)
+    parser.add_argument("--resp-kv", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/serving"))
+    parser.add_argument("--peers", action="store_true", help="everybody, not weir and floors alone")
+    parser.add_argument("--quick", action="store_true", help="fewer cells, shorter")
+    parser.add_argument("--only", default="", help="cells whose name contains this")
+    parser.add_argument("--seconds", type=float, help="of each run")
+    parser.add_argument("--no-counts", action="store_true", help="neither callgrind nor strace")
+    parser.add_argument("--write", action="store_true", help="also docs/serving.md and its plots")
+    return parser.parse_args()
+
+
+def progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def measure_cells(wanted, contestants, effort, programs) -> dict:
+    found = {}
+    for cell in wanted:
+        progress(str(cell))
+        ours = [one for one in contestants if one.kind == cell.kind]
+        rounds = effort.rounds or cell.rounds
+        seen = contest(
+            ours, rounds, lambda one: run(programs, one, cell, effort.warm_up, effort.seconds)
+        )
+        found[str(cell)] = {name: summary(runs) for name, runs in seen.items()}
+    return found
+
+
+def count_instructions(contestants, programs) -> dict:
+    found: dict = {}
+    by_name = {one.name: one for one in contestants}
+    for wanted in counts.INSTRUCTIONS:
+        progress(f"instructions: {wanted.contestant}, depth {wanted.cell.depth}")
+        found.setdefault(str(wanted.cell), {})[wanted.contestant] = counts.instructions(
+            programs, by_name[wanted.contestant], wanted.cell, BATCHES[wanted.cell.depth]
+        )
+    return found
+
+
+def count_calls(contestants, programs) -> dict:
+    found: dict = {}
+    for kind, depths in (("echo", (1,)), ("lines", (16, 128))):
+        for depth in depths:
+            cell = Cell(kind, 64, 64, depth)
+            progress(f"system calls: {cell}")
+            batches = max(4, BATCHES[depth] // 20)
+            found[str(cell)] = {
+                one.name: counts.system_calls(programs, one, cell, batches)
+                for one in contestants
+                if one.kind == kind
+            }
+    return found
+
+
+def main() -> int:
+    options = arguments()
+    allow_many_descriptors()
+    effort = QUICK if options.quick else FULL
+    if options.seconds:
+        effort = type(effort)(effort.warm_up, options.seconds, effort.rounds)
+    contestants, skipped = everybody(options.programs, options.peers)
+    for line in skipped:
+        print(f"skipped: {line}")
+    wanted = [
+        cell
+        for cell in cells()
+        if options.only in str(cell) and (cell.quick or not options.quick)
+    ]
+    began = time.monotonic()
+    results = Results(measure_cells(wanted, contestants, effort, options.programs))
+    extra = []
+    if not options.only:
+        judged = [one for one in contestants if one.name in JUDGED]
+        extra += beside.beside_redis(options.resp_kv, 1 if options.quick else 5)
+        extra += beside.beside_a_firehose(
+            options.programs, judged, effort, 1 if options.quick else 3
+        )
+    for tool in counts.missing_tools():
+        print(f"skipped: what {tool} counts: it is not installed")
+    if not options.no_counts and not counts.missing_tools():
+        results.instructions = count_instructions(contestants, options.programs)
+        results.calls = count_calls(contestants, options.programs)
+
+    rows = must_show(results, extra)
+    if options.only or not options.peers:
+        rows = [row for row in rows if row.measured is not None]
+    machine = report.machine(options.programs)
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / "serving.json"
+    everything = {
+        "machine": machine,
+        "effort": {"warm_up": effort.warm_up, "seconds": effort.seconds},
+        "skipped": skipped,
+        "must_show": [row._asdict() | {"verdict": row.verdict} for row in rows],
+        "cells": results.cells,
+        "instructions": results.instructions,
+        "system_calls": results.calls,
+    }
+    file.write_text(json.dumps(everything, indent=1) + "\n")
+    print(*report.terminal(everything, rows), sep="\n")
+    if options.write:
+        report.write_page(everything, rows, pathlib.Path("docs"))
+        print("docs/serving.md is written")
+    print(f"{len(results.cells)} cells in {time.monotonic() - began:.0f} s, in {file}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except RunError as error:
+        sys.exit(f"serving: {error}")
