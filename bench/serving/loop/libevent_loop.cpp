@@ -46,19 +46,19 @@ std::vector<timeval> in_us(const std::vector<std::chrono::nanoseconds>& delays) 
   return found;
 }
 
-std::vector<event> timers(event_base* base, const std::vector<timeval>& delays, std::size_t armed,
-                          std::size_t idle) {
-  std::vector<event> found(armed + idle);
-  for (auto& timer : found) evtimer_assign(&timer, base, nothing, nullptr);
-  for (std::size_t i = 0; i < armed; ++i) evtimer_add(&found[i], &delays[i]);
-  return found;
+/// Outlives the base, which looks at its timers when it goes.
+void assign(std::vector<event>& timers, event_base* base,
+                          const std::vector<timeval>& delays, std::size_t armed) {
+  for (auto& timer : timers) evtimer_assign(&timer, base, nothing, nullptr);
+  for (std::size_t i = 0; i < armed; ++i) evtimer_add(&timers[i], &delays[i]);
 }
 
 double timer_cancel(std::size_t armed) {
+  std::vector<event> timers(armed + 1);
   const Base base = make_base();
   const auto delays = in_us(weir::bench::far_delays(armed + operations));
-  std::vector<event> all = timers(base.get(), delays, armed, 1);
-  event& timer = all.back();
+  assign(timers, base.get(), delays, armed);
+  event& timer = timers.back();
   return ns_for_each(operations, [&] {
     for (std::size_t i = armed; i < delays.size(); ++i) {
       evtimer_add(&timer, &delays[i]);
@@ -68,20 +68,22 @@ double timer_cancel(std::size_t armed) {
 }
 
 double timer_rearm(std::size_t armed) {
+  std::vector<event> timers(armed);
   const Base base = make_base();
   const auto delays = in_us(weir::bench::far_delays(armed + operations));
-  std::vector<event> all = timers(base.get(), delays, armed, 0);
+  assign(timers, base.get(), delays, armed);
   return ns_for_each(operations, [&] {
-    for (std::size_t i = armed; i < delays.size(); ++i) evtimer_add(&all[i % armed], &delays[i]);
+    for (std::size_t i = armed; i < delays.size(); ++i) evtimer_add(&timers[i % armed], &delays[i]);
   });
 }
 
 double timer_fire(std::size_t armed) {
+  std::vector<event> timers(armed);
   const Base base = make_base();
   const auto delays = in_us(weir::bench::near_delays(armed));
-  std::vector<event> all = timers(base.get(), delays, 0, armed);
+  assign(timers, base.get(), delays, 0);
   return ns_for_each(armed, [&] {
-    for (std::size_t i = 0; i < armed; ++i) evtimer_add(&all[i], &delays[i]);
+    for (std::size_t i = 0; i < armed; ++i) evtimer_add(&timers[i], &delays[i]);
     event_base_dispatch(base.get());
   });
 }
