@@ -11,8 +11,8 @@ import time
 
 from contest import Effort
 from field import Cell, Contestant
-from rows import Row
 from runs import RunError, Server, cores, finish_load, start_load
+from wanted import Row
 
 COMMANDS = 400_000
 FIREHOSE = Cell("echo", 64 * 1024, 1, 16)

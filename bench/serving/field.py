@@ -7,6 +7,11 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "readuntil" / "report"))  # machine, svg, wanted
+BUILD = HERE.parents[1] / "build"
+PROGRAMS = BUILD / "bench" / "bench" / "serving"
+RESP_KV = BUILD / "gcc" / "docs" / "examples" / "resp_kv"
+OUT = BUILD / "serving"
 CARGO_SOURCES = pathlib.Path("/usr/share/cargo/registry")  # Where Debian puts librust-*-dev.
 
 

@@ -10,10 +10,10 @@ import socket
 import sys
 import time
 
-from field import Contestant, everybody
-from report import machine, table
-from rows import Row, as_text
+from field import OUT, PROGRAMS, Contestant, everybody
+from report import describe_machine, table
 from runs import Server, allow_many_descriptors
+from wanted import Row, as_text
 
 CONNECTIONS = 10_000
 WARM = 50  # Opened, used and kept before the first look: what is made once is made then.
@@ -89,8 +89,8 @@ def measure(contestant: Contestant, connections: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench memory", description=__doc__)
-    parser.add_argument("--programs", type=pathlib.Path, required=True)
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/serving"))
+    parser.add_argument("--programs", type=pathlib.Path, default=PROGRAMS)
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--peers", action="store_true", help="not only weir and the floor")
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     options = parser.parse_args()
@@ -114,7 +114,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "memory.json"
     everything = {
-        "machine": machine(options.programs),
+        "machine": describe_machine(1),
         "connections": options.connections,
         "must_show": [row._asdict() | {"verdict": row.verdict} for row in ratios],
         "servers": found,

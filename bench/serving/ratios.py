@@ -4,9 +4,9 @@
 import math
 import statistics
 
-from counts import INSTRUCTIONS
+from costs import INSTRUCTIONS
 from field import FLOORS, WEIR_ECHO, WEIR_LINES, Cell
-from rows import Row
+from wanted import Row
 
 JUDGED = ("weir protocol", "weir streams, views", "weir streams, owned")
 PEERS = (

@@ -1,68 +1,43 @@
 # SPDX-License-Identifier: MIT
 """Tables for the terminal and for docs/serving.md."""
 
-import datetime
-import json
 import pathlib
-import platform
 import re
-import shlex
-import subprocess
 
-import rows as wanted
+from field import BUILD, HERE  # Before the others: it says where they are.
 
-HERE = pathlib.Path(__file__).resolve().parent
+import machine  # noqa: I001
+import svg
+import wanted
+
 ROOT = HERE.parents[1]
 
 
 # ---- On what
 
-def output(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+PACKAGES = {
+    "libasio-dev": "Asio",
+    "libuv1": "libuv",
+    "libevent-2.1-7": "libevent",
+    "python3.11": "CPython",
+    "python3-uvloop": "uvloop",
+    "librust-tokio-dev": "tokio",
+}
 
 
-def compiler_and_flags(programs: pathlib.Path) -> str:
-    for folder in programs.resolve().parents:
-        database = folder / "compile_commands.json"
-        if database.exists():
-            entries = json.loads(database.read_text())
-            of_ours = (e["command"] for e in entries if e["file"].endswith("event_loop.cpp"))
-            words = [word for word in shlex.split(next(of_ours)) if "ccache" not in word]
-            flags = [word for word in words if re.match(r"-(O|std=|march|flto|fsanitize)", word)]
-            return " ".join([(output(words[0], "--version").splitlines() or ["?"])[0], *flags])
-    return "?"
-
-
-def machine(programs: pathlib.Path) -> dict[str, str]:
-    processor = re.search(r"model name\s*: (.+)", pathlib.Path("/proc/cpuinfo").read_text())
-    changed = output("git", "status", "--porcelain", "--untracked-files=no")
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": output("git", "rev-parse", "--short=10", "HEAD") + " and changes" * bool(changed),
-        "processor": processor[1] if processor else platform.machine(),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "compiler": compiler_and_flags(programs),
-        "libc": " ".join(platform.libc_ver()),
-        **peer_versions(),
-    }
+def describe_machine(rounds: int) -> dict[str, str]:
+    return machine.describe(ROOT, BUILD / "bench", peer_versions(), rounds)
 
 
 def peer_versions() -> dict[str, str]:
-    packages = ("libasio-dev", "libuv1", "libevent-2.1-7", "python3.11", "python3-uvloop",
-                "librust-tokio-dev")
-    listed = output("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n",
-                    *packages)
-    if not listed:  # One that is unknown makes dpkg-query fail: one by one, then.
-        listed = "\n".join(
-            output("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}", package)
-            for package in packages
-        )
-    installed = [line.split() for line in listed.splitlines() if line.endswith(" installed")]
-    return {name: version for name, version, _ in installed}
+    """One by one: a package that is unknown makes dpkg-query fail."""
+    found = {}
+    for package, name in PACKAGES.items():
+        form = "${Version} ${db:Status-Status}"
+        version, _, status = machine.output("dpkg-query", "-W", "-f", form, package).partition(" ")
+        if status == "installed":
+            found[name] = version
+    return found
 
 
 # ---- Tables
@@ -115,7 +90,7 @@ DISTURBED = "* others used the machine in all attempts at one of its runs."
 
 
 def terminal(everything: dict, rows: list[wanted.Row]) -> list[str]:
-    lines = [f"{name:16}{value}" for name, value in everything["machine"].items()]
+    lines = machine.as_text(everything["machine"])
     lines += ["", *wanted.as_text(rows)]
     for name, cell in everything["cells"].items():
         lines += ["", f"{name} (bytes x connections x depth)", table(CELL_HEAD, cell_rows(cell))]
@@ -167,10 +142,49 @@ def page(everything: dict, rows: list[wanted.Row]) -> str:
             for what, title, digits in COUNTED
         },
     }
-    text = (HERE / "page.md").read_text(encoding="utf-8")
+    text = (HERE / "serving.md.in").read_text(encoding="utf-8")
     hole = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
     return hole.sub(lambda found: "\n".join(figures[found[1]]), text)
 
 
-def write_page(everything: dict, rows: list[wanted.Row], folder: pathlib.Path) -> None:
-    (folder / "serving.md").write_text(page(everything, rows), encoding="utf-8")
+def plot(everything: dict, kind: str) -> str:
+    """Processor time for a request: a row for each cell, a point for each server."""
+    cells = {name: cell for name, cell in everything["cells"].items() if name.startswith(kind)}
+    names = list(dict.fromkeys(name for cell in cells.values() for name in cell))
+    series = []
+    for colour, name in enumerate(names):
+        points = [
+            (cell[name]["cpu_ns"], row) for row, cell in enumerate(cells.values()) if name in cell
+        ]
+        series.append(svg.Series(name, colour % COLOURS, points, not name.startswith("weir")))
+    return svg.dots(
+        f"{kind.capitalize()}: processor time of the server for a request",
+        "Bytes x connections x depth. Medians; discs: weir, rings: the floor and the others. "
+        + machine.in_one_line(everything["machine"]) + ".",
+        "nanoseconds",
+        list(cells),
+        series,
+    )
+
+
+COLOURS = 10  # That svg.py has.
+
+
+def plots(everything: dict) -> dict[str, str]:
+    """By file name; of a run of some cells some."""
+    return {
+        f"{kind}.svg": plot(everything, kind)
+        for kind in ("echo", "lines")
+        if any(name.startswith(kind) for name in everything["cells"])
+    }
+
+
+def write_plots(everything: dict, folder: pathlib.Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in plots(everything).items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def write_page(everything: dict, rows: list[wanted.Row], docs: pathlib.Path) -> None:
+    (docs / "serving.md").write_text(page(everything, rows), encoding="utf-8")
+    write_plots(everything, docs / "serving")

@@ -9,10 +9,10 @@ import sys
 import time
 
 import beside
-import counts
+import costs
 import report
 from contest import FULL, QUICK, contest, summary
-from field import Cell, cells, everybody
+from field import OUT, PROGRAMS, RESP_KV, Cell, cells, everybody
 from ratios import JUDGED, Results, must_show
 from runs import RunError, allow_many_descriptors, run
 
@@ -21,9 +21,9 @@ BATCHES = {1: 2000, 16: 300, 128: 100}  # By depth: of a count, for one connecti
 
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench serving", description=__doc__)
-    parser.add_argument("--programs", type=pathlib.Path, required=True)
-    parser.add_argument("--resp-kv", type=pathlib.Path, required=True)
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/serving"))
+    parser.add_argument("--programs", type=pathlib.Path, default=PROGRAMS)
+    parser.add_argument("--resp-kv", type=pathlib.Path, default=RESP_KV)
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--peers", action="store_true", help="everybody, not weir and floors alone")
     parser.add_argument("--quick", action="store_true", help="fewer cells, shorter")
     parser.add_argument("--only", default="", help="cells whose name contains this")
@@ -53,9 +53,9 @@ def measure_cells(wanted, contestants, effort, programs) -> dict:
 def count_instructions(contestants, programs) -> dict:
     found: dict = {}
     by_name = {one.name: one for one in contestants}
-    for wanted in counts.INSTRUCTIONS:
+    for wanted in costs.INSTRUCTIONS:
         progress(f"instructions: {wanted.contestant}, depth {wanted.cell.depth}")
-        found.setdefault(str(wanted.cell), {})[wanted.contestant] = counts.instructions(
+        found.setdefault(str(wanted.cell), {})[wanted.contestant] = costs.instructions(
             programs, by_name[wanted.contestant], wanted.cell, BATCHES[wanted.cell.depth]
         )
     return found
@@ -69,7 +69,7 @@ def count_calls(contestants, programs) -> dict:
             progress(f"system calls: {cell}")
             batches = max(4, BATCHES[depth] // 20)
             found[str(cell)] = {
-                one.name: counts.system_calls(programs, one, cell, batches)
+                one.name: costs.system_calls(programs, one, cell, batches)
                 for one in contestants
                 if one.kind == kind
             }
@@ -99,20 +99,19 @@ def main() -> int:
         extra += beside.beside_a_firehose(
             options.programs, judged, effort, 1 if options.quick else 3
         )
-    for tool in counts.missing_tools():
+    for tool in costs.missing_tools():
         print(f"skipped: what {tool} counts: it is not installed")
-    if not options.no_counts and not counts.missing_tools():
+    if not options.no_counts and not costs.missing_tools():
         results.instructions = count_instructions(contestants, options.programs)
         results.calls = count_calls(contestants, options.programs)
 
     rows = must_show(results, extra)
     if options.only or not options.peers:
         rows = [row for row in rows if row.measured is not None]
-    machine = report.machine(options.programs)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "serving.json"
     everything = {
-        "machine": machine,
+        "machine": report.describe_machine(effort.rounds or 3),
         "effort": {"warm_up": effort.warm_up, "seconds": effort.seconds},
         "skipped": skipped,
         "must_show": [row._asdict() | {"verdict": row.verdict} for row in rows],
@@ -121,9 +120,10 @@ def main() -> int:
         "system_calls": results.calls,
     }
     file.write_text(json.dumps(everything, indent=1) + "\n")
+    report.write_plots(everything, options.out)
     print(*report.terminal(everything, rows), sep="\n")
     if options.write:
-        report.write_page(everything, rows, pathlib.Path("docs"))
+        report.write_page(everything, rows, report.ROOT / "docs")
         print("docs/serving.md is written")
     print(f"{len(results.cells)} cells in {time.monotonic() - began:.0f} s, in {file}")
     return 0

@@ -12,13 +12,13 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-import counts  # noqa: E402
+import costs  # noqa: E402
 import report  # noqa: E402
-import rows  # noqa: E402
 from contest import DISTURBED, contest, summary, undisturbed  # noqa: E402
 from field import FLOORS, Cell, Contestant, cells, own  # noqa: E402
 from ratios import Results, floor_ratios, latency_ratios, line_ratios, peer_ratios  # noqa: E402
 from runs import Run, RunError, Server, finish_load, run, start_load  # noqa: E402
+from wanted import Row  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD_DIR", "build/gcc")).resolve()
 PROGRAMS = BUILD / "bench" / "serving"
@@ -218,23 +218,21 @@ class Verdicts(unittest.TestCase):
             Cell(cell.kind, cell.bytes, cell.connections, cell.depth) for cell in cells()
         ])
 
-    def test_the_totals_count_all_verdicts(self):
-        found = [rows.Row(1, "", 1.0, 2.0), rows.Row(1, "", 3.0, 2.0), rows.Row(2, "", None, 2.0)]
-        self.assertEqual(rows.totals(found), "1 met, 1 not met, 1 not measured")
-
 
 class Pages(unittest.TestCase):
-    def page(self):
+    def everything(self):
         cell = {"weir protocol": 12.0, "libuv": 8.0, FLOORS["echo"]: 7.0}
         cell = {name: summary([a_run(value)]) for name, value in cell.items()}
-        everything = {
+        return {
             "machine": {"processor": "abacus"},
             "skipped": ["tokio: not installed"],
             "cells": {"echo 64 B x 64 x 1": cell},
             "instructions": {},
             "system_calls": {"echo 64 B x 64 x 1": {"libuv": 3.0}},
         }
-        return report.page(everything, [rows.Row(2, "a / b", 3.0, 2.0)])
+
+    def page(self):
+        return report.page(self.everything(), [Row(2, "a / b", 3.0, 2.0)])
 
     def test_a_cell_that_is_lost_is_listed_as_lost(self):
         self.assertIn("| echo 64 B x 64 x 1 | weir protocol | libuv | 1.50 |", self.page())
@@ -246,10 +244,15 @@ class Pages(unittest.TestCase):
         self.assertNotRegex(self.page(), r"(?m)^\{\w+\}$")
 
 
+    def test_a_plot_has_a_point_for_each_server(self):
+        found = report.plots(self.everything())
+        self.assertEqual((list(found), found["echo.svg"].count("<circle")), (["echo.svg"], 6))
+
+
 class Counts(unittest.TestCase):
     def test_what_does_not_grow_with_the_requests_cancels_out(self):
         cell = Cell("lines", 64, 2, 16)
-        self.assertEqual(counts.per_request(lambda n: 5000 + 3 * 32 * n, cell, 10), 3)
+        self.assertEqual(costs.per_request(lambda n: 5000 + 3 * 32 * n, cell, 10), 3)
 
     def test_straces_table_is_understood(self):
         table = (
@@ -258,7 +261,7 @@ class Counts(unittest.TestCase):
             "------ ----------- ----------- --------- --------- ----------------\n"
             "100.00    0.001000           5       203         2 total\n"
         )
-        self.assertEqual(counts.total_calls(table), 203)
+        self.assertEqual(costs.total_calls(table), 203)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import statistics
 import subprocess
 import sys
 
-from field import HERE, python_with
-from report import machine, table
-from rows import Row, as_text
+from field import HERE, OUT, PROGRAMS, python_with
+from report import describe_machine, table
+from wanted import Row, as_text
 
 ARMED = (1_000, 100_000, 1_000_000)
 PLAIN = ("call_soon", "yield", "await_child", "future", "wake")
@@ -119,13 +119,14 @@ def must_show(results: dict) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench loop", description=__doc__)
-    parser.add_argument("--programs", type=pathlib.Path, required=True)
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/serving"))
+    parser.add_argument("--programs", type=pathlib.Path, default=PROGRAMS)
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--peers", action="store_true", help="everybody, not weir alone")
     parser.add_argument("--quick", action="store_true", help="not a million timers")
     options = parser.parse_args()
     programs = programs_of(options.programs, options.peers)
-    results = measure_all(programs, all_cells(options.quick), 3 if options.quick else 7)
+    rounds = 3 if options.quick else 7
+    results = measure_all(programs, all_cells(options.quick), rounds)
     ratios = must_show(results)
     print(*as_text(ratios), sep="\n")
     rows = []
@@ -139,7 +140,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "loop.json"
     everything = {
-        "machine": machine(options.programs),
+        "machine": describe_machine(rounds),
         "must_show": [row._asdict() | {"verdict": row.verdict} for row in ratios],
         "cells": results,
     }
