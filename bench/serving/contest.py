@@ -7,7 +7,7 @@ import statistics
 from runs import Run
 
 DISTURBED = 0.06  # Of the machine, used by others.
-REPEATS = 3
+REPEATS = 2
 
 
 @dataclasses.dataclass(frozen=True)
