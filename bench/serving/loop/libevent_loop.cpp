@@ -47,8 +47,8 @@ std::vector<timeval> in_us(const std::vector<std::chrono::nanoseconds>& delays) 
 }
 
 /// Outlives the base, which looks at its timers when it goes.
-void assign(std::vector<event>& timers, event_base* base,
-                          const std::vector<timeval>& delays, std::size_t armed) {
+void assign(std::vector<event>& timers, event_base* base, const std::vector<timeval>& delays,
+            std::size_t armed) {
   for (auto& timer : timers) evtimer_assign(&timer, base, nothing, nullptr);
   for (std::size_t i = 0; i < armed; ++i) evtimer_add(&timers[i], &delays[i]);
 }
