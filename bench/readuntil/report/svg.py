@@ -169,7 +169,7 @@ def lines(title: str, note: str, axes: Axes, series: list[Series]) -> str:
 def dots(title: str, note: str, x_title: str, rows: list[str], series: list[Series]) -> str:
     """A row for each name; a point (value, row) for each series."""
     step, left = 34, 300
-    canvas = Canvas(title, note, height=TOP + step * len(rows) + BOTTOM + 26)
+    canvas = Canvas(title, note, height=TOP + max(step * len(rows) + 26, 24 * len(series)) + BOTTOM)
     bottom, right = TOP + step * len(rows), WIDTH - RIGHT
     x_of = LogScale([x for each in series for x, _ in each.points], left, right)
     for i, row in enumerate(rows):
