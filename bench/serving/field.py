@@ -93,7 +93,7 @@ def compiled_peers(programs: pathlib.Path) -> list[Contestant]:
         program("libuv", "echo", "libuv"),
         program("libevent", "echo", "libevent", "echo"),
         program("Asio read_until", "lines", "asio_coroutines", "lines"),
-        program("Asio read_until, batched by hand", "lines", "asio_coroutines", "lines_batched"),
+        program("Asio read_until, batched", "lines", "asio_coroutines", "lines_batched"),
         program("libevent readln", "lines", "libevent", "lines"),
     ]
 
@@ -136,7 +136,7 @@ def tokio_peers(programs: pathlib.Path, skipped: list[str]) -> list[Contestant]:
         Contestant("tokio", "echo", (file, "echo")),
         Contestant("tokio read_until", "lines", (file, "lines")),
         Contestant("tokio LinesCodec", "lines", (file, "lines_codec")),
-        Contestant("tokio BufWriter, flushed by hand", "lines", (file, "lines_batched")),
+        Contestant("tokio, batched", "lines", (file, "lines_batched")),
     ]
 
 

@@ -91,7 +91,10 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--peers", action="store_true", help="not only weir and the floor")
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
+    parser.add_argument("--quick", action="store_true", help="a fifth of the connections")
     options = parser.parse_args()
+    if options.quick:
+        options.connections //= 5
     allow_many_descriptors()
     contestants, skipped = everybody(options.programs, options.peers)
     for line in skipped:

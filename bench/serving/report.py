@@ -124,6 +124,20 @@ def lost_cells(cells: dict) -> list[list[str]]:
     return found
 
 
+def what_kind_of_run(everything: dict) -> list[str]:
+    """A figure is worth what its run was."""
+    medians = [seen for cell in everything["cells"].values() for seen in cell.values()]
+    disturbed = sum(seen["disturbed"] > 0 for seen in medians)
+    effort = everything["effort"]
+    quick = " It was a **quick** run, of a few cells: expect other figures from a full one."
+    return [
+        f"This run measured {len(everything['cells'])} cells for {effort['seconds']:g} s a time."
+        + (quick if effort["quick"] else ""),
+        f"Of its {len(medians)} medians, {disturbed} rest on a run during which others used the "
+        "machine.",
+    ]
+
+
 def page(everything: dict, rows: list[wanted.Row]) -> str:
     cells = []
     for name, cell in everything["cells"].items():
@@ -132,6 +146,7 @@ def page(everything: dict, rows: list[wanted.Row]) -> str:
     lost = lost_cells(everything["cells"])
     head = ["cell", "best of weir", "best peer", "CPU a request, weir / peer"]
     figures = {
+        "run": what_kind_of_run(everything),
         "machine": [f"- {name}: {value}" for name, value in everything["machine"].items()],
         "wanted": wanted.as_markdown(rows),
         "lost": markdown(head, lost) if lost else ["None in this run."],
@@ -151,6 +166,7 @@ def plot(everything: dict, kind: str) -> str:
     """Processor time for a request: a row for each cell, a point for each server."""
     cells = {name: cell for name, cell in everything["cells"].items() if name.startswith(kind)}
     names = list(dict.fromkeys(name for cell in cells.values() for name in cell))
+    names = [name for name in names if not name.startswith(NOT_DRAWN)]
     series = []
     for colour, name in enumerate(names):
         points = [
@@ -159,7 +175,8 @@ def plot(everything: dict, kind: str) -> str:
         series.append(svg.Series(name, colour % COLOURS, points, not name.startswith("weir")))
     return svg.dots(
         f"{kind.capitalize()}: processor time of the server for a request",
-        "Bytes x connections x depth. Medians; discs: weir, rings: the floor and the others. "
+        "Bytes x connections x depth. Medians; discs: weir, rings: the floor and the others; "
+        "asyncio and uvloop are in the tables. "
         + machine.in_one_line(everything["machine"]) + ".",
         "nanoseconds",
         list(cells),
@@ -167,7 +184,8 @@ def plot(everything: dict, kind: str) -> str:
     )
 
 
-COLOURS = 10  # That svg.py has.
+COLOURS = 10  # That svg.py has. Without CPython's loops nobody shares one.
+NOT_DRAWN = ("asyncio", "uvloop")
 
 
 def plots(everything: dict) -> dict[str, str]:

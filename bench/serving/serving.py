@@ -112,7 +112,9 @@ def main() -> int:
     file = options.out / "serving.json"
     everything = {
         "machine": report.describe_machine(effort.rounds or 3),
-        "effort": {"warm_up": effort.warm_up, "seconds": effort.seconds},
+        "effort": {
+            "warm_up": effort.warm_up, "seconds": effort.seconds, "quick": options.quick
+        },
         "skipped": skipped,
         "must_show": [row._asdict() | {"verdict": row.verdict} for row in rows],
         "cells": results.cells,

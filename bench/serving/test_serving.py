@@ -225,6 +225,7 @@ class Pages(unittest.TestCase):
         cell = {name: summary([a_run(value)]) for name, value in cell.items()}
         return {
             "machine": {"processor": "abacus"},
+            "effort": {"seconds": 0.4, "quick": True},
             "skipped": ["tokio: not installed"],
             "cells": {"echo 64 B x 64 x 1": cell},
             "instructions": {},
@@ -243,6 +244,8 @@ class Pages(unittest.TestCase):
     def test_every_hole_of_the_template_is_filled(self):
         self.assertNotRegex(self.page(), r"(?m)^\{\w+\}$")
 
+    def test_a_quick_run_says_that_it_was_one(self):
+        self.assertIn("It was a **quick** run", self.page())
 
     def test_a_plot_has_a_point_for_each_server(self):
         found = report.plots(self.everything())
