@@ -150,7 +150,7 @@ void EventLoop::run_forever() {
 
 /// One pass. Ready callbacks are called here, and in the drain of each event, and nowhere else.
 void EventLoop::run_once() {
-  flush_interest();
+  if (io_.any_changed() || io_.any_refused()) flush_interest();
   // stop() before the run: asyncio documents that the one pass looks at the sockets all the same.
   if (ready_.empty() || passes_since_poll_ >= max_passes_without_poll || stopping_) {
     poll();
@@ -164,7 +164,7 @@ void EventLoop::run_once() {
     queue_due_timers();
     run_ready(ready_.end());
   }
-  run_hooks();
+  if (!hooks_.empty()) run_hooks();
 }
 
 /// The pass that stop() ends runs what was ready and what is due. What its events have woken waits
@@ -232,17 +232,15 @@ void EventLoop::dispatch(const Ready& event) {
   if (event.writable && io_.current(event)) {
     if (detail::Runnable* writer = io_.writer(event.fd)) call(*writer);
   }
-  drain();
+  if (!ready_.empty() && !stopping_) drain();
+  if (!hooks_.empty()) run_hooks();
 }
 
 void EventLoop::drain() {
-  if (!ready_.empty() && !stopping_) {
-    do {
-      --drain_passes_left_;
-      run_ready(ready_.end());
-    } while (!ready_.empty() && !stopping_ && drain_passes_left_ > 0);
-  }
-  run_hooks();
+  do {
+    --drain_passes_left_;
+    run_ready(ready_.end());
+  } while (!ready_.empty() && !stopping_ && drain_passes_left_ > 0);
 }
 
 void EventLoop::queue_due_timers() {

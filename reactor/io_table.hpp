@@ -57,6 +57,7 @@ class IoTable {
   /// The next flush() tries again what was refused, and does not name what is refused again.
   void retry_refused() noexcept;
   bool any_refused() const noexcept { return refused_count_ != 0; }
+  bool any_changed() const noexcept { return !changed_.empty(); }
 
   /// One more than the largest descriptor it has seen.
   int size() const noexcept { return static_cast<int>(entries_.size()); }

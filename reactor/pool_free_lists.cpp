@@ -3,6 +3,7 @@
 
 #include <array>
 #include <new>
+#include <utility>
 
 namespace weir::detail {
 namespace {
@@ -17,8 +18,8 @@ struct FreeBlock {
 // Trivial, so that it can still be used while other thread_local objects are being destroyed.
 struct Lists {
   std::array<FreeBlock*, classes> heads;
-  std::size_t cached_bytes;
-  bool closed;
+  std::size_t room;  // Bytes that may still be kept: none before the first, and after the end.
+  bool opened;
 };
 constinit thread_local Lists lists{};
 
@@ -29,7 +30,7 @@ struct Closer {
   Closer(const Closer&) = delete;
   Closer& operator=(const Closer&) = delete;
   ~Closer() {
-    lists.closed = true;
+    lists.room = 0;
     for (FreeBlock*& head : lists.heads) {
       while (head != nullptr) {
         FreeBlock* block = head;
@@ -41,6 +42,14 @@ struct Closer {
   void touch() noexcept {}
 };
 thread_local Closer closer;
+
+/// Whether there is room for `bytes` after all, for these are the first.
+[[gnu::noinline]] bool open_for(std::size_t bytes) noexcept {
+  if (std::exchange(lists.opened, true)) return false;
+  closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
+  lists.room = pool_cached_bytes;
+  return bytes <= lists.room;
+}
 
 constexpr std::size_t class_of(std::size_t bytes) noexcept { return (bytes - 1) / class_bytes; }
 
@@ -54,19 +63,18 @@ void* pool_allocate(std::size_t bytes) {
   if (head == nullptr) return ::operator new(rounded);
   FreeBlock* block = head;
   head = block->next;
-  lists.cached_bytes -= rounded;
+  lists.room += rounded;
   return block;
 }
 
 void pool_free(void* block, std::size_t bytes) noexcept {
   if (bytes - 1 >= pool_max_bytes) return ::operator delete(block);
   const std::size_t rounded = (class_of(bytes) + 1) * class_bytes;
-  const bool room = lists.cached_bytes + rounded <= pool_cached_bytes;
-  if (lists.closed || !room) return ::operator delete(block);
-  closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
+  if (rounded > lists.room && !open_for(rounded)) [[unlikely]]
+    return ::operator delete(block);
   FreeBlock*& head = lists.heads[class_of(bytes)];
   head = ::new (block) FreeBlock{head};
-  lists.cached_bytes += rounded;
+  lists.room -= rounded;
 }
 
 }  // namespace weir::detail

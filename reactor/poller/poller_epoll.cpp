@@ -143,13 +143,15 @@ int EpollPoller::control(int operation, int fd, Registration registration) noexc
 Ready EpollPoller::ready_of(const epoll_event& event) const noexcept {
   const int fd = static_cast<int>(event.data.u64 & 0xffffffffU);
   const auto generation = static_cast<std::uint32_t>(event.data.u64 >> 32U);
+  const bool readable = (event.events & EPOLLIN) != 0;
+  const bool writable = (event.events & EPOLLOUT) != 0;
+  // Unless something broke, the kernel tells of nothing but what it was asked for.
+  if ((event.events & (EPOLLERR | EPOLLHUP)) == 0) return {fd, generation, readable, writable};
   const Registration registration = known(fd);
   // An orphan of an earlier generation is told in full: its generation makes the caller drop it.
   const Interest interest =
       registration.generation == generation ? registration.interest : Interest::read_write;
-  const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
-  return {fd, generation, wants_read(interest) && (broken || (event.events & EPOLLIN) != 0),
-          wants_write(interest) && (broken || (event.events & EPOLLOUT) != 0)};
+  return {fd, generation, wants_read(interest), wants_write(interest)};
 }
 
 }  // namespace
