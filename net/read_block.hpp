@@ -37,13 +37,15 @@ class ReadBlock : private DrainHook {
 
   /// Room for one recv(); what the last one brought is gone.
   std::span<char> room() noexcept {
-    unpoison(memory_.get(), headroom_bytes + bytes);
+    if (poisons) unpoison(memory_.get(), headroom_bytes + bytes);
     headroom_free_ = true;
     return {begin(), bytes};
   }
   /// After the receiver was told: it may have borrowed, and asked the loop for its own hook, which
   /// then runs before ours.
-  void expire_when_drained() noexcept { loop_.when_drained(*this); }
+  void expire_when_drained() noexcept {
+    if (poisons) loop_.when_drained(*this);
+  }
 
   bool holds(const char* at) const noexcept {
     // std::less orders pointers into different objects, too.

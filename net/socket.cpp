@@ -67,11 +67,6 @@ int Socket::connect(const Endpoint& address) {
   return kernel().connect(fd(), reinterpret_cast<const sockaddr*>(&storage), length);
 }
 
-IoResult Socket::recv(std::span<char> room) {
-  const iovec buffer{room.data(), room.size()};
-  return kernel().recv(fd(), std::span(&buffer, 1));
-}
-
 int Socket::set_option(int level, int option, int value) {
   return kernel().setsockopt(fd(), level, option, &value, sizeof value);
 }

@@ -43,7 +43,10 @@ class Socket {
   int connect(const Endpoint& address);
   /// The accepted socket, or an invalid one and errno.
   Socket accept(Endpoint& peer, int& error);
-  IoResult recv(std::span<char> room);
+  IoResult recv(std::span<char> room) {
+    const iovec buffer{room.data(), room.size()};
+    return kernel().recv(fd(), std::span(&buffer, 1));
+  }
   IoResult send(std::span<const iovec> pieces) { return kernel().send(fd(), pieces); }
   int shutdown(int how) { return kernel().shutdown(fd(), how); }
   int set_option(int level, int option, int value);

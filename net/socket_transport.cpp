@@ -147,9 +147,21 @@ void SocketTransport::start_reading() {
 
 // ---- Writing
 
+/// Whether that many bytes are just put to the others of this event: nothing is due then.
+inline bool SocketTransport::gathers(std::size_t bytes) const noexcept {
+  return state_ == State::open && write_side_ == WriteSide::open && gather_ && !blocked_ &&
+         bytes - 1 < direct_write_bytes - 1 &&  // Some, and not too many.
+         !flow_.over(buffer_.size() + bytes) &&
+         loop_.is_running();  // Else there is no pass whose end would send it.
+}
+
 // SEND 2/5: the bytes are gathered with others of this event, or go to the kernel at once.
 // Next: SocketTransport::send_gathered (net/socket_transport.cpp)
 void SocketTransport::write(std::string_view data) {
+  if (gathers(data.size())) [[likely]] {
+    buffer_.append(data);
+    return loop_.when_drained(*this);
+  }
   enqueue(std::span(&data, 1),
           {"Cannot call write() after write_eof()", "unable to write; sendfile is in progress"});
 }
@@ -167,10 +179,7 @@ void SocketTransport::enqueue(std::span<const std::string_view> pieces, const Re
   if (total == 0) return;
   if (state_ == State::ending || state_ == State::ended) [[unlikely]]
     return drop_write();
-  // Outside a run there is no pass whose end would send it.
-  const bool gathers = gather_ && loop_.is_running();
-  const bool small = gathers && total < direct_write_bytes && !flow_.over(buffer_.size() + total);
-  if (!small && !blocked_) return send_now(pieces);
+  if (!blocked_ && !gathers(total)) return send_now(pieces);
   buffer_.reserve(total);  // All of it or nothing, if there is no memory.
   for (const std::string_view piece : pieces) buffer_.append(piece);
   if (!blocked_) return loop_.when_drained(*this);
@@ -213,13 +222,17 @@ void SocketTransport::send_now(std::span<const std::string_view> pieces) {
   } catch (const std::bad_alloc&) {  // A part is on its way: going on would leave a hole behind it.
     return fatal_error(std::current_exception(), "Fatal write error on socket transport");
   }
-  if (!buffer_.empty()) wait_until_writable();
+  if (!buffer_.empty()) {
+    wait_until_writable();
+    buffer_.settle();
+  }
   after_enqueue();
 }
 
 void SocketTransport::event_drained() {
-  const std::shared_ptr<SocketTransport> keep = self_;
-  if (send_gathered() && buffer_.empty()) finish_flush();
+  if (!send_gathered()) return;
+  if (!buffer_.empty()) return buffer_.settle();
+  if (state_ != State::open || write_side_ != WriteSide::open) finish_flush();
 }
 
 // SEND 3/5: the event has been drained: everything it gathered leaves in one send().
@@ -254,7 +267,6 @@ void SocketTransport::after_enqueue() {
 // SEND 5/5: there is room: more of the buffer leaves, and every drain() that waits may go on.
 void SocketTransport::write_ready() {
   if (state_ == State::ending || state_ == State::ended) return;
-  const std::shared_ptr<SocketTransport> keep = self_;
   if (!buffer_.empty()) {  // Else a sendfile() waits for room.
     const iovec all = to_iovec(buffer_.bytes());
     const IoResult sent = socket_.send(std::span(&all, 1));
@@ -390,16 +402,11 @@ void SocketTransport::lose() {
 
 // ---- About it
 
-/// Its kind is asked once, here, and not with every event.
-void SocketTransport::adopt(std::shared_ptr<BaseProtocol> protocol) {
-  protocol_ = std::move(protocol);
-  streaming_ = dynamic_cast<Protocol*>(protocol_.get());
-  buffered_ = streaming_ == nullptr ? dynamic_cast<BufferedProtocol*>(protocol_.get()) : nullptr;
-}
-
 void SocketTransport::set_protocol(std::shared_ptr<BaseProtocol> protocol) {
   check_protocol(protocol);
   if (state_ == State::ended) return;  // Nobody would let go of it again.
+  // The one before may be who calls: it goes when its callback has returned.
+  loop_.call_soon([before = protocol_] {});
   send_gathered();
   adopt(std::move(protocol));
 }

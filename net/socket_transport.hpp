@@ -135,10 +135,11 @@ class SocketTransport final : public Transport,
   void adopt(std::shared_ptr<BaseProtocol> protocol);
   void read_ready();
   void read_into(BufferedProtocol& protocol);
-  bool received(const IoResult& got);
+  void received_nothing(const IoResult& got);
   void read_eof();
   void watch_reading();
   void write_ready();
+  bool gathers(std::size_t bytes) const noexcept;
   void enqueue(std::span<const std::string_view> pieces, const Refusals& refusals);
   void send_now(std::span<const std::string_view> pieces);
   void event_drained();
@@ -181,7 +182,9 @@ class SocketTransport final : public Transport,
   Protocol* streaming_ = nullptr;  // protocol_ is one of these two.
   BufferedProtocol* buffered_ = nullptr;
   std::shared_ptr<TransportOwner> owner_;
-  std::shared_ptr<SocketTransport> self_;  // The loop's hold, until connection_lost has returned.
+  // The loop's hold, until connection_lost has returned: a turn of its own, so that whatever else
+  // the loop runs of a transport may call the user and still be there afterwards.
+  std::shared_ptr<SocketTransport> self_;
   WriteBuffer buffer_;
   FlowControl flow_;
   Ref<FutureState<void>> waiter_;  // What drained() or writable() gave out.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <weir/net/socket_transport.hpp>
 
+#include <memory>
+#include <utility>
+
 #include <weir/reactor/error.hpp>
 
 // The transport's reading half: from a readable socket to the protocol. socket_transport.cpp has
@@ -8,18 +11,22 @@
 
 namespace weir::detail {
 
+/// Its kind is asked once, here, and not with every event.
+void SocketTransport::adopt(std::shared_ptr<BaseProtocol> protocol) {
+  protocol_ = std::move(protocol);
+  streaming_ = dynamic_cast<Protocol*>(protocol_.get());
+  buffered_ = streaming_ == nullptr ? dynamic_cast<BufferedProtocol*>(protocol_.get()) : nullptr;
+}
+
 // BYTE 3/7: fd is readable; recv() brings the bytes into the process.
 // Next: StreamReaderProtocol::data_received (streams/stream_reader_protocol.cpp)
 void SocketTransport::read_ready() {
   if (state_ != State::open) return;
-  const std::shared_ptr<SocketTransport> keep = self_;
-  // It may hand over to another one in its own callback.
-  const std::shared_ptr<BaseProtocol> protocol = protocol_;
   if (streaming_ == nullptr) return read_into(*buffered_);
   const std::span<char> room = block_.room();
   // Once per event: a busy peer must not starve the others.
   const IoResult got = socket_.recv(room);
-  if (!received(got)) return;
+  if (!got.ok() || got.value == 0) return received_nothing(got);
   try {
     streaming_->data_received({room.data(), static_cast<std::size_t>(got.value)});
   } catch (const KeyboardInterrupt&) {  // Never about this connection: it goes through, out of
@@ -47,7 +54,7 @@ void SocketTransport::read_into(BufferedProtocol& protocol) {
                            "Fatal error: protocol.get_buffer() call failed.");
   }
   const IoResult got = socket_.recv(room);
-  if (!received(got)) return;
+  if (!got.ok() || got.value == 0) return received_nothing(got);
   try {
     protocol.buffer_updated(static_cast<std::size_t>(got.value));
   } catch (const KeyboardInterrupt&) {
@@ -58,15 +65,11 @@ void SocketTransport::read_into(BufferedProtocol& protocol) {
   }
 }
 
-/// True if there are bytes to hand over; all else is dealt with.
-bool SocketTransport::received(const IoResult& got) {
-  if (got.would_block()) return false;
-  if (!got.ok()) {
-    fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
-  } else if (got.value == 0) {
-    read_eof();
-  }
-  return got.ok() && got.value != 0;
+/// The end of the stream, an error, or an event without anything to read.
+void SocketTransport::received_nothing(const IoResult& got) {
+  if (got.would_block()) return;
+  if (got.ok()) return read_eof();
+  fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
 }
 
 void SocketTransport::read_eof() {

@@ -11,8 +11,12 @@ namespace weir::detail {
 /// Bytes that wait to be sent: append at the back, consume at the front, one contiguous run in
 /// between, so that what was gathered leaves in one send(). Consuming moves an index, never bytes.
 ///
+/// Most buffers are filled and emptied one after the other, while one event is served. They take
+/// turns with one block of the thread's, which stays in the cache and never has to grow.
+///
 /// Errors    append() and reserve() may throw std::bad_alloc, with nothing changed.
-/// Cost      Amortised O(1) a byte. No memory while empty: up to 4 KiB come from the thread's pool.
+/// Cost      Amortised O(1) a byte. No memory while empty. Who finds the thread's block taken has
+///           memory of its own: up to 4 KiB come from the thread's pool.
 class WriteBuffer {
  public:
   WriteBuffer() = default;
@@ -39,9 +43,16 @@ class WriteBuffer {
     if (begin_ == end_) clear();
   }
   void clear() noexcept;
+  /// What is left has to wait: it moves to memory of its own, if there is any, so that the thread's
+  /// block serves others meanwhile.
+  void settle() noexcept;
+
+  /// Of the thread's block: as much as is gathered before a protocol is paused, by default.
+  static constexpr std::size_t shared_bytes = 64 * 1024;
 
  private:
   void make_room(std::size_t more);
+  void grow(std::size_t more);
 
   char* data_ = nullptr;
   std::size_t capacity_ = 0;

@@ -11,5 +11,7 @@ namespace weir::detail {
 /// poison_none.cpp.
 void poison(const void* memory, std::size_t bytes) noexcept;
 void unpoison(const void* memory, std::size_t bytes) noexcept;
+/// Whether they do anything: who would only run to call them need not.
+extern const bool poisons;
 
 }  // namespace weir::detail

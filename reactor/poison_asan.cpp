@@ -5,6 +5,8 @@
 
 namespace weir::detail {
 
+const bool poisons = true;
+
 void poison(const void* memory, std::size_t bytes) noexcept {
   __asan_poison_memory_region(memory, bytes);
 }

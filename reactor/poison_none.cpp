@@ -3,6 +3,8 @@
 
 namespace weir::detail {
 
+const bool poisons = false;
+
 void poison(const void*, std::size_t) noexcept {}
 void unpoison(const void*, std::size_t) noexcept {}
 

@@ -34,7 +34,7 @@ BUGS = (
     bug("B02", "reactor/poller/poller_epoll.cpp", "control(EPOLL_CTL_DEL, fd, after);", ""),
     bug("B03", "reactor/event_loop.cpp", "if (!io_.current(event)) {", "if (false) {"),
     # An event without anything to read is an error.
-    bug("B04", "net/socket_transport_reading.cpp", "if (got.would_block()) return false;", ""),
+    bug("B04", "net/socket_transport_reading.cpp", "if (got.would_block()) return;", ""),
     bug("B05", "net/connect_race.cpp", "for (const auto& attempt : attempts_) unwatch(*attempt);",
         "", inside="ConnectRace::~ConnectRace()"),
     # The address of the table is kept while callbacks make it grow.
@@ -116,8 +116,8 @@ BUGS = (
         "[&kernel = loop.kernel(), &host, &service, options] {"),
     # 2.3 Writing and closing
     bug("B38", "net/socket_transport.cpp",
-        "if (!buffer_.empty()) wait_until_writable(); after_enqueue();",
-        "if (!buffer_.empty()) wait_until_writable(); if (pieces.size() < 2) after_enqueue();"),
+        "buffer_.settle(); } after_enqueue();",
+        "buffer_.settle(); } if (pieces.size() < 2) after_enqueue();"),
     bug("B39", "net/socket_transport.cpp", "if (sent.would_block()) return;",
         "if (sent.would_block()) { buffer_.consume(1); return; }"),
     bug("B40", "net/socket_transport.cpp", "if (total == 0) return;",
@@ -170,8 +170,8 @@ BUGS = (
         "loop->ready().push(*this);", "delete this;"),
     bug("B88", "reactor/poller/poller_epoll.cpp", "control(EPOLL_CTL_DEL, fd, after);",
         "control(EPOLL_CTL_MOD, fd, after);"),
-    bug("B89", "net/socket_transport_reading.cpp", "if (got.would_block()) return false;",
-        "if (got.would_block() || got.error == ETIMEDOUT) return false;"),
+    bug("B89", "net/socket_transport_reading.cpp", "if (got.would_block()) return;",
+        "if (got.would_block() || got.error == ETIMEDOUT) return;"),
     # 2.7 Futures, coroutines, compilers
     bug("B76", "net/server.hpp", "bool keep_alive = false;",
         "bool keep_alive = false; std::string name{};", refused=True),

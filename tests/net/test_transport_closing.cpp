@@ -273,6 +273,22 @@ TEST_CASE_FIXTURE(NetLoop, "set_protocol: once the connection is lost, nothing i
   CHECK(next.use_count() == 1);
 }
 
+TEST_CASE_FIXTURE(NetLoop, "set_protocol: the one that calls it is there until it has returned") {
+  Link link = this->link();
+  const std::weak_ptr<Recorder> before = link.protocol;
+  const auto next = Recorder::successor(*link.protocol);
+  bool was_there = false;
+  link.protocol->on_data = [&] {
+    link.transport->set_protocol(next);
+    was_there = !before.expired();
+  };
+  link.protocol = nullptr;
+  kernel.put(link.peer, "x");
+  run();
+  CHECK(was_there);
+  CHECK(before.expired());
+}
+
 TEST_CASE_FIXTURE(NetLoop, "Transport: the last handle may go inside any callback") {
   for (const std::string word : {"made", "data", "eof", "lost"}) {
     CAPTURE(word);

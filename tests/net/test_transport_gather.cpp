@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include <weir/reactor/poison.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
@@ -318,6 +319,24 @@ TEST_CASE_FIXTURE(
   });
   run();
   CHECK(next->trace == "lost() ");
+}
+
+TEST_CASE_FIXTURE(NetLoop, "gather: bytes that wait for room leave the thread's block to others") {
+  detail::WriteBuffer probe;
+  probe.append("x");
+  const void* const block = probe.bytes().data();
+  probe.clear();
+  const Link link = narrow_link(1);
+  SUBCASE("gathered") {
+    in_loop([&] { link.transport->write("abcdef"); });
+  }
+  SUBCASE("sent at once") {
+    link.transport->set_gather(false);
+    in_loop([&] { link.transport->write("abcdef"); });
+  }
+  CHECK(link.transport->get_write_buffer_size() != 0);
+  probe.append("x");
+  CHECK((probe.bytes().data() == block || detail::poisons));
 }
 
 // ---- Order
