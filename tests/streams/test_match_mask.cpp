@@ -3,9 +3,12 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/sim/sim_random.hpp>
@@ -22,6 +25,7 @@ using weir::detail::chosen_match_kernels;
 using weir::detail::first_match_block;
 using weir::detail::MatchBlock;
 using weir::detail::MatchKernels;
+using weir::detail::MatchWindow;
 using weir::detail::select_match_kernels;
 
 namespace weir::detail {
@@ -76,6 +80,35 @@ MatchBlock block_of(const MatchKernels& kernels, std::string_view bytes, BytePai
                                   pair.gap);
 }
 
+std::uint64_t search(const MatchKernels& kernels, MatchWindow& window, std::string_view bytes,
+                     char byte) {
+  window.bytes = {byte, byte, 0};
+  return kernels.search_byte(window, bytes.data(), bytes.size());
+}
+
+std::uint64_t search(const MatchKernels& kernels, MatchWindow& window, std::string_view bytes,
+                     BytePair pair) {
+  window.bytes = pair;
+  return kernels.search_pair(window, bytes.data(), bytes.size() - pair.gap);
+}
+
+/// Whether a reader's search comes to `expected`, and has counted what it looked at: to the end of
+/// the block, or of the bytes.
+template <class Wanted>
+bool window_agrees(const MatchKernels& kernels, std::string_view bytes, Wanted wanted,
+                   const MatchBlock& expected) {
+  std::size_t count = bytes.size();
+  if constexpr (std::is_same_v<Wanted, BytePair>) count -= wanted.gap;
+  MatchWindow window;
+  window.base = 1000;
+  window.searched = 1000 + (bytes.size() - count);
+  const std::uint64_t before = window.searched;
+  const std::uint64_t mask = search(kernels, window, bytes, wanted);
+  const std::uint64_t looked_at = std::min(expected.offset + 64, count);
+  return mask == expected.mask && window.mask == mask && window.base == 1000 + expected.offset &&
+         window.searched == before + looked_at && window.scanned == looked_at;
+}
+
 /// Compares where nothing may be read before the bytes, then where nothing may be read behind them.
 template <class Wanted>
 void check_between_guards(const weir::testing::GuardedBytes& memory, std::string_view bytes,
@@ -83,7 +116,9 @@ void check_between_guards(const weir::testing::GuardedBytes& memory, std::string
   const MatchBlock expected = expected_block(bytes, wanted);
   for (const MatchKernels* kernels : available_match_kernels()) {
     if (block_of(*kernels, memory.at_begin(bytes), wanted) == expected &&
-        block_of(*kernels, memory.at_end(bytes), wanted) == expected) {
+        block_of(*kernels, memory.at_end(bytes), wanted) == expected &&
+        window_agrees(*kernels, memory.at_begin(bytes), wanted, expected) &&
+        window_agrees(*kernels, memory.at_end(bytes), wanted, expected)) {
       continue;
     }
     FAIL(kernels->name << " in \"" << bytes << "\"");
