@@ -61,18 +61,25 @@ void WriteBuffer::clear() noexcept {
 }
 
 void WriteBuffer::settle() noexcept {
-  const std::size_t kept = size();
   if (capacity_ != shared_bytes) return;
-  const std::size_t capacity = std::max(first_capacity, kept);
+  const std::size_t capacity = std::max(first_capacity, size());
   char* own = nullptr;
   try {
     own = static_cast<char*>(pool_allocate(capacity));
   } catch (const std::bad_alloc&) {  // Then it stays where it is.
     return;
   }
-  std::memcpy(own, data_ + begin_, kept);
-  release(data_, capacity_);
-  data_ = own;
+  move_to(own, capacity);
+}
+
+/// Another block, large enough for what there is.
+void WriteBuffer::move_to(char* block, std::size_t capacity) noexcept {
+  const std::size_t kept = size();
+  if (data_ != nullptr) {
+    std::memcpy(block, data_ + begin_, kept);
+    release(data_, capacity_);
+  }
+  data_ = block;
   capacity_ = capacity;
   begin_ = 0;
   end_ = kept;
@@ -94,18 +101,12 @@ void WriteBuffer::grow(std::size_t more) {
   // moves once in all.
   if (kept + more <= capacity_ && begin_ >= capacity_ / 2) {
     std::memmove(data_, data_ + begin_, kept);
-  } else {
-    const std::size_t capacity = std::max({first_capacity, capacity_ * 2, kept + more});
-    char* larger = static_cast<char*>(pool_allocate(capacity));
-    if (data_ != nullptr) {
-      std::memcpy(larger, data_ + begin_, kept);
-      release(data_, capacity_);
-    }
-    data_ = larger;
-    capacity_ = capacity;
+    begin_ = 0;
+    end_ = kept;
+    return;
   }
-  begin_ = 0;
-  end_ = kept;
+  const std::size_t capacity = std::max({first_capacity, capacity_ * 2, kept + more});
+  move_to(static_cast<char*>(pool_allocate(capacity)), capacity);
 }
 
 }  // namespace weir::detail

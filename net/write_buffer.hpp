@@ -53,6 +53,7 @@ class WriteBuffer {
  private:
   void make_room(std::size_t more);
   void grow(std::size_t more);
+  void move_to(char* block, std::size_t capacity) noexcept;
 
   char* data_ = nullptr;
   std::size_t capacity_ = 0;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <bench/readuntil/receiving_loop.hpp>
 #include <bench/readuntil/sides.hpp>
-#include <bench/readuntil/weir_reading.hpp>
+#include <bench/readuntil/weir_connection.hpp>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -15,7 +15,6 @@
 #include <vector>
 
 #include <weir/reactor/sim/sim_kernel.hpp>
-#include <weir/streams/streams.hpp>
 
 namespace weir::bench {
 namespace {
@@ -63,47 +62,21 @@ class SimulatedLine {
   Chunks chunks_;
 };
 
-class WeirSimulated final : public Contestant {
+class WeirSimulated final : public WeirConnection {
  public:
-  WeirSimulated() : Contestant("weir view") {}
-
-  bool can(const Workload& workload) const override { return one_separator(workload); }
   void open(const Workload& workload) override {
     line_.emplace(workload);
-    loop_.emplace(line_->kernel);
-    separators_.emplace(workload);
-    loop_->run_until_complete(connect());
-    loop_->add_writer(line_->sending(), [this] { line_->send(); });
+    connect(line_->kernel, line_->receiving(), workload);
+    loop().add_writer(line_->sending(), [this] { line_->send(); });
   }
-  Seen pass(const Workload& workload) override { return run<Counting>(workload); }
-  Seen check(const Workload& workload) override { return run<Checking>(workload); }
   void close() override {
-    loop_->remove_writer(line_->sending());
-    streams_.clear();
-    loop_->close();
-    loop_.reset();
+    loop().remove_writer(line_->sending());
+    disconnect();
     line_.reset();
   }
 
  private:
-  Coro<> connect() {
-    Socket socket(line_->kernel, line_->receiving());
-    const OpenOptions options{.sock = &socket};
-    Streams streams = co_await open_connection(options);
-    streams_.push_back(std::move(streams));
-  }
-  template <class Sink>
-  Seen run(const Workload& workload) {
-    Sink sink;
-    loop_->run_until_complete(
-        take_records<Form::view>(streams_[0].reader, &*separators_, &sink, &workload.expected));
-    return sink.seen;
-  }
-
   std::optional<SimulatedLine> line_;
-  std::optional<EventLoop> loop_;
-  std::vector<Streams> streams_;
-  std::optional<SeparatorsOf> separators_;
 };
 
 /// `Source`: made of a workload; receive() is its recv().

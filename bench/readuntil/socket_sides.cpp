@@ -8,56 +8,30 @@
 #include <bench/readuntil/flood.hpp>
 #include <bench/readuntil/receiving_loop.hpp>
 #include <bench/readuntil/sides.hpp>
-#include <bench/readuntil/weir_reading.hpp>
+#include <bench/readuntil/weir_connection.hpp>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include <weir/streams/streams.hpp>
-
 namespace weir::bench {
 namespace {
 
-class WeirSocket final : public Contestant {
+class WeirSocket final : public WeirConnection {
  public:
-  explicit WeirSocket(Carrier carrier) : Contestant("weir view"), carrier_(carrier) {}
+  explicit WeirSocket(Carrier carrier) : carrier_(carrier) {}
 
-  bool can(const Workload& workload) const override { return one_separator(workload); }
   void open(const Workload& workload) override {
     flood_.emplace(workload.bytes, carrier_);
-    loop_.emplace(Kernel::posix());
-    separators_.emplace(workload);
-    loop_->run_until_complete(connect());
+    connect(Kernel::posix(), flood_->fd(), workload);
   }
-  Seen pass(const Workload& workload) override { return run<Counting>(workload); }
-  Seen check(const Workload& workload) override { return run<Checking>(workload); }
   void close() override {
-    streams_.clear();
-    loop_->close();
-    loop_.reset();
+    disconnect();
     flood_.reset();
   }
 
  private:
-  Coro<> connect() {
-    Socket socket(Kernel::posix(), flood_->fd());
-    const OpenOptions options{.sock = &socket};
-    Streams streams = co_await open_connection(options);
-    streams_.push_back(std::move(streams));
-  }
-  template <class Sink>
-  Seen run(const Workload& workload) {
-    Sink sink;
-    loop_->run_until_complete(
-        take_records<Form::view>(streams_[0].reader, &*separators_, &sink, &workload.expected));
-    return sink.seen;
-  }
-
   Carrier carrier_;
   std::optional<Flood> flood_;
-  std::optional<EventLoop> loop_;
-  std::vector<Streams> streams_;
-  std::optional<SeparatorsOf> separators_;
 };
 
 /// A blocking socket: nothing but recv().
