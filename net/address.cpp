@@ -28,7 +28,7 @@ socklen_t write_to(sockaddr_storage& room, const Address& address) noexcept {
   return sizeof address;
 }
 
-std::string path_of(const sockaddr* address, socklen_t length) {
+std::string unix_path_of(const sockaddr* address, socklen_t length) {
   const std::size_t before = offsetof(sockaddr_un, sun_path);
   if (length <= before) return {};
   std::string path(reinterpret_cast<const char*>(address) + before, length - before);
@@ -87,7 +87,7 @@ Endpoint::Endpoint(const sockaddr* address, socklen_t length) {
     std::memcpy(aside.v6.data(), &its.sin6_addr, aside.v6.size());
     aside_ = std::make_unique<const Aside>(std::move(aside));
   } else if (family_ == AF_UNIX) {
-    aside_ = std::make_unique<const Aside>(Aside{.path = path_of(address, length)});
+    aside_ = std::make_unique<const Aside>(Aside{.path = unix_path_of(address, length)});
   }
 }
 

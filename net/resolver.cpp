@@ -39,14 +39,14 @@ void check_names(std::string_view host, std::string_view service) {
   }
 }
 
-int protocol_for(const ResolveOptions& options) {
+int protocol_number_for(const ResolveOptions& options) {
   if (options.protocol != 0) return options.protocol;
   return options.type == SOCK_STREAM ? IPPROTO_TCP : options.type == SOCK_DGRAM ? IPPROTO_UDP : 0;
 }
 
 /// Runs on a thread of the executor: touches the kernel, nothing of the loop.
-std::vector<AddressInfo> look_up(Kernel& kernel, const std::string& host,
-                                 const std::string& service, const ResolveOptions& options) {
+std::vector<AddressInfo> ask_resolver(Kernel& kernel, const std::string& host,
+                                      const std::string& service, const ResolveOptions& options) {
   addrinfo hints{};
   hints.ai_family = options.family;
   hints.ai_socktype = options.type;
@@ -75,7 +75,7 @@ Coro<std::vector<AddressInfo>> resolve(std::string host, std::string service,
   EventLoop& loop = get_running_loop();
   const Future<std::vector<AddressInfo>> lookup = loop.run_in_executor(
       loop.lookup_executor(), [&kernel = loop.kernel(), host, service, options] {
-        return look_up(kernel, host, service, options);
+        return ask_resolver(kernel, host, service, options);
       });
   co_return co_await lookup;
 }
@@ -114,7 +114,8 @@ Coro<std::vector<AddressInfo>> getaddrinfo(std::string_view host, Port port,
   if (port.numeric()) {
     const auto endpoint = Endpoint::parse(host, port.number());
     if (endpoint && (options.family == AF_UNSPEC || options.family == endpoint->family())) {
-      return known(AddressInfo(endpoint->family(), options.type, protocol_for(options), *endpoint));
+      return known(
+          AddressInfo(endpoint->family(), options.type, protocol_number_for(options), *endpoint));
     }
   }
   return resolve(std::string(host), service, options);

@@ -35,7 +35,7 @@ Coro<Socket> connect_to_path(Endpoint path) {
   co_return socket;
 }
 
-Coro<Socket> already_connected(Socket socket) { co_return socket; }
+Coro<Socket> already_connected_unix(Socket socket) { co_return socket; }
 
 }  // namespace
 
@@ -47,7 +47,7 @@ Coro<Socket> connect_unix_socket(std::string_view path, const UnixConnectOptions
 
 Coro<Socket> given_unix_socket(const UnixConnectOptions& options) {
   if (options.sock == nullptr) throw ValueError("no path and sock were specified");
-  return already_connected(take_given_unix_socket(*options.sock));
+  return already_connected_unix(take_given_unix_socket(*options.sock));
 }
 
 Socket take_given_unix_socket(Socket& given) {

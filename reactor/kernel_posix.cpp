@@ -33,7 +33,7 @@ IoResult result_of(std::ptrdiff_t returned) {
   return returned < 0 ? IoResult{0, errno} : IoResult{returned, 0};
 }
 
-msghdr message_of(std::span<const iovec> buffers) {
+msghdr message_header(std::span<const iovec> buffers) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(buffers.data());  // recvmsg and sendmsg only read the array.
   // More than IOV_MAX is EMSGSIZE; fewer is a short count, which every caller expects anyway.
@@ -102,7 +102,7 @@ class PosixKernel final : public Kernel {
     if (buffers.size() == 1) {
       return result_of(::recv(fd, buffers[0].iov_base, buffers[0].iov_len, 0));
     }
-    msghdr message = message_of(buffers);
+    msghdr message = message_header(buffers);
     return result_of(::recvmsg(fd, &message, 0));
   }
 
@@ -110,7 +110,7 @@ class PosixKernel final : public Kernel {
     if (buffers.size() == 1) {
       return result_of(::send(fd, buffers[0].iov_base, buffers[0].iov_len, MSG_NOSIGNAL));
     }
-    const msghdr message = message_of(buffers);
+    const msghdr message = message_header(buffers);
     return result_of(::sendmsg(fd, &message, MSG_NOSIGNAL));
   }
 

@@ -25,11 +25,11 @@ constinit thread_local Lists lists{};
 
 /// Gives the blocks back when the thread ends; what is freed after that goes straight to operator
 /// delete.
-struct Closer {
-  Closer() = default;
-  Closer(const Closer&) = delete;
-  Closer& operator=(const Closer&) = delete;
-  ~Closer() {
+struct ListsCloser {
+  ListsCloser() = default;
+  ListsCloser(const ListsCloser&) = delete;
+  ListsCloser& operator=(const ListsCloser&) = delete;
+  ~ListsCloser() {
     lists.room = 0;
     for (FreeBlock*& head : lists.heads) {
       while (head != nullptr) {
@@ -41,12 +41,12 @@ struct Closer {
   }
   void touch() noexcept {}
 };
-thread_local Closer closer;
+thread_local ListsCloser lists_closer;
 
 /// Whether there is room for `bytes` after all, for these are the first.
 [[gnu::noinline]] bool open_for(std::size_t bytes) noexcept {
   if (std::exchange(lists.opened, true)) return false;
-  closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
+  lists_closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
   lists.room = pool_cached_bytes;
   return bytes <= lists.room;
 }

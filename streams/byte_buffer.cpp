@@ -10,7 +10,7 @@
 
 namespace weir::detail {
 namespace {
-constexpr std::size_t first_capacity = 64;
+constexpr std::size_t smallest_capacity = 64;
 }  // namespace
 
 void ByteBuffer::free_own() noexcept {
@@ -25,7 +25,7 @@ void ByteBuffer::move_to_new_block(std::string_view before, std::string_view aft
   const std::size_t kept = size();
   const std::size_t needed = before.size() + kept + after.size();
   if (needed > static_cast<std::size_t>(PTRDIFF_MAX) / 2) throw std::bad_alloc();
-  const std::size_t capacity = std::max(first_capacity, std::bit_ceil(needed));
+  const std::size_t capacity = std::max(smallest_capacity, std::bit_ceil(needed));
   char* block = static_cast<char*>(pool_allocate(capacity));
   char* end = std::copy(before.begin(), before.end(), block);
   end = std::copy_n(data(), kept, end);

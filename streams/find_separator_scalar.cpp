@@ -27,7 +27,7 @@ std::size_t find_pair(std::string_view haystack, char first, char second) noexce
   return not_found;
 }
 
-std::size_t find_in(std::string_view haystack, std::string_view separator) noexcept {
+std::size_t find_scalar(std::string_view haystack, std::string_view separator) noexcept {
   if (separator.size() == 1) return find_byte(haystack, separator[0]);
   if (separator.size() == 2) return find_pair(haystack, separator[0], separator[1]);
   return find_two_way(haystack, separator);
@@ -38,7 +38,7 @@ std::size_t find_in(std::string_view haystack, std::string_view separator) noexc
 std::size_t find_separator_scalar(std::string_view haystack, std::string_view separator,
                                   std::size_t from) noexcept {
   if (from > haystack.size()) return not_found;
-  const std::size_t start = find_in(haystack.substr(from), separator);
+  const std::size_t start = find_scalar(haystack.substr(from), separator);
   return start == not_found ? not_found : from + start;
 }
 

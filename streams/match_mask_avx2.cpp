@@ -10,6 +10,7 @@
 #include <weir/streams/match_kernels.hpp>
 
 namespace weir::detail {
+namespace avx2 {
 namespace {
 
 constexpr std::size_t block_bytes = 64;
@@ -188,8 +189,9 @@ class OneByte {
 }
 
 }  // namespace
+}  // namespace avx2
 
-constinit const MatchKernels avx2_kernels = {"avx2", first_block, first_pair_block, search_byte,
-                                             search_pair};
+constinit const MatchKernels avx2_kernels = {"avx2", avx2::first_block, avx2::first_pair_block,
+                                             avx2::search_byte, avx2::search_pair};
 
 }  // namespace weir::detail

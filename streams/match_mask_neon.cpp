@@ -10,6 +10,7 @@
 #include <weir/streams/match_vectors.hpp>
 
 namespace weir::detail {
+namespace neon {
 namespace {
 
 struct Neon {
@@ -58,8 +59,9 @@ std::uint64_t search_pair(MatchWindow& window, const char* at, std::size_t count
 }
 
 }  // namespace
+}  // namespace neon
 
-constinit const MatchKernels neon_kernels = {"neon", first_block, first_pair_block, search_byte,
-                                             search_pair};
+constinit const MatchKernels neon_kernels = {"neon", neon::first_block, neon::first_pair_block,
+                                             neon::search_byte, neon::search_pair};
 
 }  // namespace weir::detail

@@ -9,6 +9,7 @@
 #include <weir/streams/match_kernels.hpp>
 
 namespace weir::detail {
+namespace scalar {
 namespace {
 
 constexpr std::size_t block_bytes = 64;
@@ -53,8 +54,10 @@ std::uint64_t search_pair(MatchWindow& window, const char* at, std::size_t count
 }
 
 }  // namespace
+}  // namespace scalar
 
-constinit const MatchKernels scalar_kernels = {"scalar", first_block, first_pair_block, search_byte,
-                                               search_pair};
+constinit const MatchKernels scalar_kernels = {"scalar", scalar::first_block,
+                                               scalar::first_pair_block, scalar::search_byte,
+                                               scalar::search_pair};
 
 }  // namespace weir::detail

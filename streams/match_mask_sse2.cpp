@@ -9,6 +9,7 @@
 #include <weir/streams/match_vectors.hpp>
 
 namespace weir::detail {
+namespace sse2 {
 namespace {
 
 struct Sse2 {
@@ -46,8 +47,9 @@ std::uint64_t search_pair(MatchWindow& window, const char* at, std::size_t count
 }
 
 }  // namespace
+}  // namespace sse2
 
-constinit const MatchKernels sse2_kernels = {"sse2", first_block, first_pair_block, search_byte,
-                                             search_pair};
+constinit const MatchKernels sse2_kernels = {"sse2", sse2::first_block, sse2::first_pair_block,
+                                             sse2::search_byte, sse2::search_pair};
 
 }  // namespace weir::detail

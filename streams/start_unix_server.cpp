@@ -8,7 +8,7 @@
 namespace weir {
 namespace {
 
-UnixServerOptions server_options(const StartUnixServerOptions& options) {
+UnixServerOptions unix_server_options(const StartUnixServerOptions& options) {
   detail::check_limit(options.limit);
   return {.sock = options.sock,
           .backlog = options.backlog,
@@ -20,14 +20,14 @@ UnixServerOptions server_options(const StartUnixServerOptions& options) {
 
 Coro<Server> start_unix_server(ClientConnected client_connected, std::string_view path,
                                const StartUnixServerOptions& options) {
-  const UnixServerOptions its = server_options(options);
+  const UnixServerOptions its = unix_server_options(options);
   return create_unix_server(detail::protocol_for(std::move(client_connected), options.limit), path,
                             its);
 }
 
 Coro<Server> start_unix_server(ClientConnected client_connected,
                                const StartUnixServerOptions& options) {
-  const UnixServerOptions its = server_options(options);
+  const UnixServerOptions its = unix_server_options(options);
   return create_unix_server(detail::protocol_for(std::move(client_connected), options.limit), its);
 }
 

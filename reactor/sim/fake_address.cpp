@@ -12,6 +12,8 @@
 #include <iterator>
 #include <memory>
 
+#include <weir/reactor/sim/bytes.hpp>
+
 namespace weir::detail {
 namespace {
 
@@ -23,14 +25,9 @@ struct Answer {
   sockaddr_storage address{};
 };
 
-template <class Address>
-std::string bytes_of(const Address& address) {
-  return {reinterpret_cast<const char*>(&address), sizeof address};
-}
-
 /// Bytes that are missing become 0.
 template <class Address>
-Address read_as(std::string_view bytes) {
+Address parsed_as(std::string_view bytes) {
   Address address{};
   std::memcpy(&address, bytes.data(), std::min(bytes.size(), sizeof address));
   return address;
@@ -56,7 +53,7 @@ std::optional<std::uint16_t> parse_port(const char* service) {
 }
 
 /// The numeric addresses that `host` stands for.
-std::vector<std::string> resolved(const HostTable& hosts, const char* host, int flags) {
+std::vector<std::string> host_addresses(const HostTable& hosts, const char* host, int flags) {
   if (host == nullptr && (flags & AI_PASSIVE) != 0) return {"0.0.0.0", "::"};
   if (host == nullptr) return {"127.0.0.1", "::1"};
   if (parse_address(host, 0)) return {host};
@@ -84,12 +81,12 @@ std::optional<std::string> clean_address(const sockaddr* address, std::uint32_t 
   const int family = family_of(bytes);
   if (family == AF_UNIX) return unix_address(unix_name(bytes));
   if (family == AF_INET && length >= sizeof(sockaddr_in)) {
-    auto v4 = read_as<sockaddr_in>(bytes);
+    auto v4 = parsed_as<sockaddr_in>(bytes);
     std::fill(std::begin(v4.sin_zero), std::end(v4.sin_zero), std::uint8_t{0});
     return bytes_of(v4);
   }
   if (family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
-    return bytes_of(read_as<sockaddr_in6>(bytes));
+    return bytes_of(parsed_as<sockaddr_in6>(bytes));
   }
   return std::nullopt;
 }
@@ -123,12 +120,12 @@ std::string path_of(std::string_view address) {
   return std::string(unix_name(address));
 }
 
-int family_of(std::string_view address) { return read_as<sa_family_t>(address); }
+int family_of(std::string_view address) { return parsed_as<sa_family_t>(address); }
 
 bool has_port(std::string_view address) { return family_of(address) != AF_UNIX; }
 
 std::uint16_t port_of(std::string_view address) {
-  return ntohs(read_as<sockaddr_in>(address).sin_port);
+  return ntohs(parsed_as<sockaddr_in>(address).sin_port);
 }
 
 std::string with_port(std::string address, std::uint16_t port) {
@@ -159,7 +156,7 @@ int look_up(const HostTable& hosts, const char* host, const char* service, const
   if (!port) return EAI_SERVICE;
   *result = nullptr;
   addrinfo** end = result;
-  for (const std::string& numeric : resolved(hosts, host, wanted.ai_flags)) {
+  for (const std::string& numeric : host_addresses(hosts, host, wanted.ai_flags)) {
     const std::string address = parse_address(numeric, *port).value_or(any_address(AF_UNIX));
     const bool fits = wanted.ai_family == AF_UNSPEC || wanted.ai_family == family_of(address);
     if (!has_port(address) || !fits) continue;

@@ -16,7 +16,7 @@
 namespace weir {
 namespace {
 
-using State = detail::FakeSocket::State;
+using detail::FakeState;
 
 constexpr int first_fd = 3;  // A program has 0, 1 and 2 already.
 
@@ -142,8 +142,8 @@ void FakeKernel::set_capacity(int fd, std::size_t bytes) { at(fd).capacity_bytes
 
 void FakeKernel::finish_connect(int fd, int error) {
   Socket& socket = at(fd);
-  if (socket.state != State::connecting) throw ValueError("no connect() is held");
-  socket.state = State::fresh;
+  if (socket.state != FakeState::connecting) throw ValueError("no connect() is held");
+  socket.state = FakeState::fresh;
   socket.error = error != 0 ? error : establish(sockets_.at(fd));
 }
 
@@ -268,9 +268,9 @@ int FakeKernel::bind(int fd, const sockaddr* address, std::uint32_t length) {
 int FakeKernel::listen(int fd, int backlog) {
   Socket* socket = nullptr;
   if (const auto answer = enter(Call::listen, fd, socket)) return answer->error;
-  if (socket->state != State::fresh && socket->state != State::listening) return EINVAL;
+  if (socket->state != FakeState::fresh && socket->state != FakeState::listening) return EINVAL;
   if (socket->local.empty()) bind_to(*socket, detail::any_address(socket->family));
-  socket->state = State::listening;
+  socket->state = FakeState::listening;
   socket->max_backlog = static_cast<std::size_t>(std::max(backlog, 0));
   return 0;
 }
@@ -278,7 +278,7 @@ int FakeKernel::listen(int fd, int backlog) {
 IoResult FakeKernel::accept(int fd, sockaddr* address, std::uint32_t* length) {
   Socket* socket = nullptr;
   if (const auto answer = enter(Call::accept, fd, socket)) return *answer;
-  if (socket->state != State::listening) return {0, EINVAL};
+  if (socket->state != FakeState::listening) return {0, EINVAL};
   if (socket->backlog.empty()) return {0, EAGAIN};
   if (full()) return {0, EMFILE};
   detail::give_bytes(socket->backlog.front()->remote_name(), address, length);
@@ -288,15 +288,15 @@ IoResult FakeKernel::accept(int fd, sockaddr* address, std::uint32_t* length) {
 int FakeKernel::connect(int fd, const sockaddr* address, std::uint32_t length) {
   Socket* socket = nullptr;
   if (const auto answer = enter(Call::connect, fd, socket)) return answer->error;
-  if (socket->state == State::connecting) return EALREADY;
-  if (socket->state != State::fresh) return EISCONN;
+  if (socket->state == FakeState::connecting) return EALREADY;
+  if (socket->state != FakeState::fresh) return EISCONN;
   const std::optional<std::string> wanted = detail::clean_address(address, length);
   if (!wanted) return EINVAL;
   if (detail::family_of(*wanted) != socket->family) return EAFNOSUPPORT;
   socket->remote = *wanted;
   const bool at_once = connects_ == Connects::at_once || socket->family == AF_UNIX;
   if (connects_ == Connects::held && !at_once) {
-    socket->state = State::connecting;
+    socket->state = FakeState::connecting;
     return EINPROGRESS;
   }
   const int error = establish(sockets_.at(fd));
@@ -320,7 +320,7 @@ IoResult FakeKernel::send(int fd, std::span<const iovec> buffers) {
 int FakeKernel::shutdown(int fd, int how) {
   Socket* socket = nullptr;
   if (const auto answer = enter(Call::shutdown, fd, socket)) return answer->error;
-  if (socket->state != State::connected) return ENOTCONN;
+  if (socket->state != FakeState::connected) return ENOTCONN;
   if (how != SHUT_RD) socket->shut_down();
   if (how != SHUT_WR) socket->ended = true;
   return 0;
@@ -369,7 +369,7 @@ int FakeKernel::getsockname(int fd, sockaddr* address, std::uint32_t* length) {
 int FakeKernel::getpeername(int fd, sockaddr* address, std::uint32_t* length) {
   Socket* socket = nullptr;
   if (const auto answer = enter(Call::getpeername, fd, socket)) return answer->error;
-  if (socket->state != State::connected || socket->gone()) return ENOTCONN;
+  if (socket->state != FakeState::connected || socket->gone()) return ENOTCONN;
   detail::give_bytes(socket->remote_name(), address, length);
   return 0;
 }

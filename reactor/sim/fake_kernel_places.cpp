@@ -18,7 +18,7 @@
 namespace weir {
 namespace {
 
-using State = detail::FakeSocket::State;
+using detail::FakeState;
 
 }  // namespace
 
@@ -53,7 +53,7 @@ int FakeKernel::listen_on_path(std::string_view path, int backlog) {
 int FakeKernel::listen_at(const std::string& address, int backlog) {
   const SocketPtr socket = make_socket(detail::family_of(address));
   if (const int error = bind_to(*socket, address)) throw_os_error(error);
-  socket->state = State::listening;
+  socket->state = FakeState::listening;
   socket->max_backlog = static_cast<std::size_t>(backlog);
   return install(socket);
 }

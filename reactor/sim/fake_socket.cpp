@@ -7,21 +7,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include <weir/reactor/sim/bytes.hpp>
 #include <weir/reactor/sim/fake_address.hpp>
 
 namespace weir::detail {
 namespace {
-
-template <class Value>
-std::string bytes_of(const Value& value) {
-  return {reinterpret_cast<const char*>(&value), sizeof value};
-}
-
-std::size_t total_bytes(std::span<const iovec> buffers) {
-  std::size_t total = 0;
-  for (const iovec& buffer : buffers) total += buffer.iov_len;
-  return total;
-}
 
 std::size_t at_most(std::size_t bytes, std::size_t limit) {
   return limit != 0 ? std::min(bytes, limit) : bytes;

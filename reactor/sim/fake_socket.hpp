@@ -76,5 +76,6 @@ struct FakeSocket {
  private:
   std::size_t room() const;
 };
+using FakeState = FakeSocket::State;
 
 }  // namespace weir::detail

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/sim/bytes.hpp>
 
 namespace weir {
 namespace {
@@ -22,12 +23,6 @@ constexpr Duration time_of_a_failure = 10ms;
 constexpr Duration time_of_a_slow_lookup = 30s;
 constexpr std::uint64_t frozen_looks = 1000;
 
-std::size_t total_bytes(std::span<const iovec> buffers) {
-  std::size_t total = 0;
-  for (const iovec& buffer : buffers) total += buffer.iov_len;
-  return total;
-}
-
 /// How many of `bytes` the fault lets through: one at least.
 std::size_t share_of(const Fault& fault, std::size_t bytes) {
   return fault.kind == FaultKind::one_byte ? std::min<std::size_t>(bytes, 1)
@@ -35,7 +30,7 @@ std::size_t share_of(const Fault& fault, std::size_t bytes) {
 }
 
 /// The first `bytes` of the buffers.
-std::vector<iovec> first_of(std::span<const iovec> buffers, std::size_t bytes) {
+std::vector<iovec> first_bytes_of(std::span<const iovec> buffers, std::size_t bytes) {
   std::vector<iovec> kept;
   for (iovec buffer : buffers) {
     buffer.iov_len = std::min(buffer.iov_len, bytes);
@@ -267,19 +262,19 @@ int FaultKernel::connect(int fd, const sockaddr* address, std::uint32_t length) 
 }
 
 IoResult FaultKernel::recv(int fd, std::span<const iovec> buffers) {
-  const std::size_t wanted = total_bytes(buffers);
+  const std::size_t wanted = detail::total_bytes(buffers);
   std::size_t bytes = wanted;
   if (const auto instead = moved(Call::recv, bytes)) return *instead;
   if (bytes == wanted) return inner_.recv(fd, buffers);
-  return inner_.recv(fd, first_of(buffers, bytes));
+  return inner_.recv(fd, first_bytes_of(buffers, bytes));
 }
 
 IoResult FaultKernel::send(int fd, std::span<const iovec> buffers) {
-  const std::size_t wanted = total_bytes(buffers);
+  const std::size_t wanted = detail::total_bytes(buffers);
   std::size_t bytes = wanted;
   if (const auto instead = moved(Call::send, bytes)) return *instead;
   if (bytes == wanted) return inner_.send(fd, buffers);
-  return inner_.send(fd, first_of(buffers, bytes));
+  return inner_.send(fd, first_bytes_of(buffers, bytes));
 }
 
 IoResult FaultKernel::sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) {

@@ -8,6 +8,8 @@
 #include <utility>
 
 namespace weir {
+// Their own namespace: these words mean something else everywhere else.
+namespace fault_table {
 namespace {
 
 using enum FaultKind;
@@ -19,13 +21,13 @@ constexpr KnownFault fails(Call call, int value, Reaction reaction, std::string_
   return {call, error, value, where, reaction, source};
 }
 /// What one kind of socket, or one option, can come to only.
-constexpr FaultWhere where_of(FaultKind kind) {
+constexpr FaultWhere place_of(FaultKind kind) {
   if (kind == done_yet) return internet;
   return kind == pending ? so_error : everywhere;
 }
 constexpr KnownFault comes(Call call, FaultKind kind, Reaction reaction, std::string_view source,
                            int value = 0) {
-  return {call, kind, value, where_of(kind), reaction, source};
+  return {call, kind, value, place_of(kind), reaction, source};
 }
 
 constexpr KnownFault table[] = {
@@ -330,7 +332,7 @@ constexpr std::pair<int, std::string_view> resolver_names[] = {
     {EAI_OVERFLOW, "EAI_OVERFLOW"}, {EAI_SERVICE, "EAI_SERVICE"},   {EAI_SOCKTYPE, "EAI_SOCKTYPE"},
 };
 
-std::string_view look_up(std::span<const std::pair<int, std::string_view>> names, int value) {
+std::string_view name_in(std::span<const std::pair<int, std::string_view>> names, int value) {
   for (const auto& [number, name] : names) {
     if (number == value) return name;
   }
@@ -375,18 +377,21 @@ std::string_view name_of(FaultWhere where) {
 bool has_errno(FaultKind kind) { return kind == error || kind == done_yet || kind == pending; }
 
 }  // namespace
+}  // namespace fault_table
 
-std::span<const KnownFault> known_faults() { return table; }
+std::span<const KnownFault> known_faults() { return fault_table::table; }
 
 std::string name_of(const KnownFault& fault) {
-  std::string name(has_errno(fault.kind)    ? look_up(errno_names, fault.value)
-                   : fault.kind == resolver ? look_up(resolver_names, fault.value)
+  using namespace fault_table;
+  std::string name(has_errno(fault.kind)    ? name_in(errno_names, fault.value)
+                   : fault.kind == resolver ? name_in(resolver_names, fault.value)
                                             : name_of(fault.kind));
   if (fault.kind == pending) return name + " pending" + std::string(name_of(fault.where));
   return name + std::string(name_of(fault.where));
 }
 
 std::string_view to_string(Reaction reaction) noexcept {
+  using R = Reaction;
   switch (reaction) {
     case R::retry: return "tries again";
     case R::ignore: return "goes on without";
@@ -406,6 +411,7 @@ std::string_view to_string(Reaction reaction) noexcept {
 }
 
 std::string text_of(const KnownFault& fault) {
+  using namespace fault_table;
   if (fault.kind == resolver) return ::gai_strerror(fault.value);
   if (fault.kind == no_answer) return "returned empty list";
   if (fault.kind == no_thread) return "can't start new thread";
@@ -415,7 +421,7 @@ std::string text_of(const KnownFault& fault) {
 
 bool may_last(const KnownFault& fault) noexcept {
   const bool tried_until_it_works = fault.call == Call::pread && fault.value == EINTR;
-  return !tried_until_it_works && fault.kind != frozen;
+  return !tried_until_it_works && fault.kind != FaultKind::frozen;
 }
 
 }  // namespace weir

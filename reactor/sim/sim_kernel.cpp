@@ -19,15 +19,15 @@
 namespace weir {
 namespace {
 
-using State = detail::SimSocket::State;
+using detail::SimState;
 
-constexpr std::size_t first_fd = 3;  // A program has 0, 1 and 2 already.
+constexpr std::size_t first_socket_fd = 3;  // A program has 0, 1 and 2 already.
 constexpr Duration longest_without_fds = std::chrono::seconds(5);
 
 }  // namespace
 
 SimKernel::SimKernel(std::uint64_t seed, const SimOptions& options)
-    : network_(std::make_unique<detail::SimNetwork>(seed, options)), sockets_(first_fd) {
+    : network_(std::make_unique<detail::SimNetwork>(seed, options)), sockets_(first_socket_fd) {
   add_host("localhost", {"127.0.0.1"});
   network_->connect_due = [this](const SocketPtr& client) { answer_connect(client); };
   network_->job_due = [this](std::uint64_t number) { run_job(number); };
@@ -147,7 +147,7 @@ bool SimKernel::no_fds() {
 
 /// Takes the lowest free number.
 int SimKernel::install(SocketPtr socket) {
-  auto place = std::find(sockets_.begin() + first_fd, sockets_.end(), nullptr);
+  auto place = std::find(sockets_.begin() + first_socket_fd, sockets_.end(), nullptr);
   if (place == sockets_.end()) place = sockets_.insert(place, nullptr);
   *place = std::move(socket);
   return static_cast<int>(place - sockets_.begin());
@@ -182,7 +182,7 @@ int SimKernel::close(int fd) {
   }
   sockets_[static_cast<std::size_t>(fd)] = nullptr;
   socket->closed = true;
-  if (detail::SimNetwork* network = network_.get(); socket->state == State::connected) {
+  if (detail::SimNetwork* network = network_.get(); socket->state == SimState::connected) {
     network->streams[socket->id].closed = true;
     const bool resets = socket->unread() != 0 || socket->lingers_zero_seconds();
     if (resets && !socket->dead) network->send_reset(socket);
@@ -234,10 +234,10 @@ int SimKernel::bind_to(Socket& socket, std::string address) {
 int SimKernel::listen(int fd, int backlog) {
   const SocketPtr socket = enter(Call::listen, fd);
   if (socket == nullptr) return said(Call::listen, fd, EBADF);
-  if (socket->state != State::fresh && socket->state != State::listening)
+  if (socket->state != SimState::fresh && socket->state != SimState::listening)
     return said(Call::listen, fd, EINVAL);
   if (socket->local.empty()) bind_to(*socket, detail::any_address(socket->family));
-  socket->state = State::listening;
+  socket->state = SimState::listening;
   socket->max_backlog = static_cast<std::size_t>(std::max(backlog, 0));
   return said(Call::listen, fd, 0);
 }
@@ -268,7 +268,7 @@ int SimKernel::getsockname(int fd, sockaddr* address, std::uint32_t* length) {
 int SimKernel::getpeername(int fd, sockaddr* address, std::uint32_t* length) {
   const SocketPtr socket = enter(Call::getpeername, fd);
   if (socket == nullptr) return said(Call::getpeername, fd, EBADF);
-  if (socket->state != State::connected || socket->dead)
+  if (socket->state != SimState::connected || socket->dead)
     return said(Call::getpeername, fd, ENOTCONN);
   detail::give_bytes(socket->remote_name(), address, length);
   return said(Call::getpeername, fd, 0);

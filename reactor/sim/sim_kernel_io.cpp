@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <weir/reactor/sim/bytes.hpp>
 #include <weir/reactor/sim/fake_address.hpp>
 #include <weir/reactor/sim/sim_network.hpp>
 #include <weir/reactor/sim/sim_socket.hpp>
@@ -16,20 +17,14 @@
 namespace weir {
 namespace {
 
-using State = detail::SimSocket::State;
+using detail::SimState;
 
 constexpr Duration longest_connect = std::chrono::minutes(1);
 constexpr Duration first_syn_retry = std::chrono::seconds(1);  // tcp(7): doubled each time,
 constexpr int most_syn_retries = 6;                            // tcp_syn_retries of Linux.
 constexpr std::uint32_t longest_storm = 4;
 
-std::size_t total_bytes(std::span<const iovec> buffers) {
-  std::size_t total = 0;
-  for (const iovec& buffer : buffers) total += buffer.iov_len;
-  return total;
-}
-
-std::string gathered(std::span<const iovec> buffers, std::size_t bytes) {
+std::string gathered_bytes(std::span<const iovec> buffers, std::size_t bytes) {
   std::string all;
   for (const iovec& buffer : buffers) {
     const std::size_t part = std::min(buffer.iov_len, bytes - all.size());
@@ -45,8 +40,8 @@ std::string gathered(std::span<const iovec> buffers, std::size_t bytes) {
 int SimKernel::connect(int fd, const sockaddr* address, std::uint32_t length) {
   const SocketPtr socket = enter(Call::connect, fd);
   if (socket == nullptr) return said(Call::connect, fd, EBADF);
-  if (socket->state == State::connecting) return said(Call::connect, fd, EALREADY);
-  if (socket->state != State::fresh) return said(Call::connect, fd, EISCONN);
+  if (socket->state == SimState::connecting) return said(Call::connect, fd, EALREADY);
+  if (socket->state != SimState::fresh) return said(Call::connect, fd, EISCONN);
   const std::optional<std::string> wanted = detail::clean_address(address, length);
   if (!wanted) return said(Call::connect, fd, EINVAL);
   if (detail::family_of(*wanted) != socket->family) return said(Call::connect, fd, EAFNOSUPPORT);
@@ -74,7 +69,7 @@ int SimKernel::start_connect(const SocketPtr& client) {
   }
   Duration delay{};
   if (network_->strikes(SimFault::slow_connect)) delay = network_->random.up_to(longest_connect);
-  client->state = State::connecting;
+  client->state = SimState::connecting;
   network_->connect_after(client, delay);
   // Interrupted, it goes on by itself: connect(2).
   return network_->strikes(SimFault::interrupted) ? EINTR : EINPROGRESS;
@@ -91,7 +86,7 @@ void SimKernel::answer_connect(const SocketPtr& client) {
       return network_->connect_after(client, first_syn_retry * (1 << client->connect_tries++));
     error = ETIMEDOUT;
   }
-  client->state = State::fresh;
+  client->state = SimState::fresh;
   client->error = error;
   if (error == 0) return establish(client, listener);
   network_->trace.event(network_->now, SimTrace::Event::refused, 0, error);
@@ -126,7 +121,7 @@ void SimKernel::establish(const SocketPtr& client, const SocketPtr& listener) {
 IoResult SimKernel::accept(int fd, sockaddr* address, std::uint32_t* length) {
   const SocketPtr socket = enter(Call::accept, fd);
   if (socket == nullptr) return said(Call::accept, fd, IoResult{0, EBADF});
-  if (socket->state != State::listening) return said(Call::accept, fd, IoResult{0, EINVAL});
+  if (socket->state != SimState::listening) return said(Call::accept, fd, IoResult{0, EINVAL});
   if (const int error = disturbed(*socket)) return said(Call::accept, fd, IoResult{0, error});
   if (no_fds()) return said(Call::accept, fd, IoResult{0, EMFILE});
   if (socket->backlog.empty()) return said(Call::accept, fd, IoResult{0, EAGAIN});
@@ -175,20 +170,20 @@ void SimKernel::take_note(Socket& socket, bool sending, const IoResult& result) 
 IoResult SimKernel::recv(int fd, std::span<const iovec> buffers) {
   const SocketPtr socket = enter(Call::recv, fd);
   if (socket == nullptr) return said(Call::recv, fd, IoResult{0, EBADF});
-  if (total_bytes(buffers) == 0) return said(Call::recv, fd, IoResult{0, EINVAL});
+  if (detail::total_bytes(buffers) == 0) return said(Call::recv, fd, IoResult{0, EINVAL});
   const IoResult result = receive(socket, buffers);
   take_note(*socket, false, result);
   return said(Call::recv, fd, result);
 }
 
 IoResult SimKernel::receive(const SocketPtr& socket, std::span<const iovec> buffers) {
-  if (socket->state == State::connected && !socket->dead) {
+  if (socket->state == SimState::connected && !socket->dead) {
     if (const int error = disturbed(*socket)) return {0, error};
     if (network_->strikes(SimFault::no_memory))
       return {0, network_->random.one_of({ENOBUFS, ENOMEM})};
     if (network_->strikes(SimFault::reset)) network_->cut(socket);
   }
-  std::size_t limit = std::min(total_bytes(buffers), socket->unread());
+  std::size_t limit = std::min(detail::total_bytes(buffers), socket->unread());
   if (limit > 1 && network_->strikes(SimFault::short_recv))
     limit = network_->random.between(1, limit - 1);
   return socket->recv(buffers, limit);
@@ -204,18 +199,18 @@ IoResult SimKernel::send(int fd, std::span<const iovec> buffers) {
 }
 
 IoResult SimKernel::transmit(const SocketPtr& socket, std::span<const iovec> buffers) {
-  const bool alive = socket->state == State::connected && !socket->dead;
+  const bool alive = socket->state == SimState::connected && !socket->dead;
   if (alive && network_->strikes(SimFault::reset)) network_->cut(socket);
   if (const int error = socket->refusal()) return {0, error};
   if (const int error = disturbed(*socket)) return {0, error};
   if (network_->strikes(SimFault::no_memory))
     return {0, network_->random.one_of({ENOBUFS, ENOMEM})};
-  const std::size_t total = total_bytes(buffers);
+  const std::size_t total = detail::total_bytes(buffers);
   std::size_t bytes = std::min(total, socket->room());
   if (bytes == 0) return {0, total != 0 ? EAGAIN : 0};
   if (bytes > 1 && network_->strikes(SimFault::short_send))
     bytes = network_->random.between(1, bytes - 1);
-  network_->send_bytes(socket, gathered(buffers, bytes));
+  network_->send_bytes(socket, gathered_bytes(buffers, bytes));
   return {static_cast<std::ptrdiff_t>(bytes), 0};
 }
 
@@ -248,7 +243,8 @@ IoResult SimKernel::pread(int file, std::span<char> room, std::int64_t offset) {
 int SimKernel::shutdown(int fd, int how) {
   const SocketPtr socket = enter(Call::shutdown, fd);
   if (socket == nullptr) return said(Call::shutdown, fd, EBADF);
-  if (socket->state != State::connected || socket->dead) return said(Call::shutdown, fd, ENOTCONN);
+  if (socket->state != SimState::connected || socket->dead)
+    return said(Call::shutdown, fd, ENOTCONN);
   if (how != SHUT_RD && !socket->shut) {
     socket->shut = true;
     network_->send_end(socket);

@@ -6,12 +6,12 @@
 namespace weir {
 namespace {
 
-struct FaultKind {
+struct FaultRate {
   std::string_view name;
   std::uint16_t most_per_mille;  // In a swarm: what ends connections must leave some of them alive.
 };
 
-constexpr FaultKind kinds[] = {
+constexpr FaultRate kinds[] = {
     {"short_recv", 500},   {"short_send", 500},   {"again", 200},        {"interrupted", 200},
     {"no_memory", 8},      {"spurious", 200},     {"held_back", 400},    {"replay", 200},
     {"reorder", 1000},     {"small_batch", 400},  {"latency", 900},      {"pause", 20},

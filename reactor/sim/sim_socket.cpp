@@ -7,18 +7,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include <weir/reactor/sim/bytes.hpp>
 #include <weir/reactor/sim/fake_address.hpp>
 
 namespace weir::detail {
-namespace {
-
-template <class Value>
-std::string bytes_of(const Value& value) {
-  return {reinterpret_cast<const char*>(&value), sizeof value};
-}
-
-}  // namespace
-
 SimSocket::SimSocket(std::uint64_t its_id, int its_family, std::size_t its_capacity_bytes)
     : id(its_id), family(its_family), capacity_bytes(its_capacity_bytes) {}
 

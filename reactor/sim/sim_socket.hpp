@@ -92,5 +92,6 @@ struct SimSocket {
   /// A unix socket whose peer has closed: it knows at once.
   bool deserted() const;
 };
+using SimState = SimSocket::State;
 
 }  // namespace weir::detail

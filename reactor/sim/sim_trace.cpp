@@ -44,7 +44,7 @@ constexpr ErrorName error_names[] = {
     {ETIMEDOUT, "ETIMEDOUT"},
 };
 
-std::string name_of(int error) {
+std::string errno_name_of(int error) {
   for (const ErrorName& known : error_names) {
     if (known.error == error) return std::string(known.name);
   }
@@ -68,7 +68,7 @@ void SimTrace::call(TimePoint now, Call call, int fd, std::int64_t value, int er
   if (!recording_) return;
   std::string text(to_string(call));
   if (fd >= 0) text += "(" + std::to_string(fd) + ")";
-  text += " = " + (error != 0 ? name_of(error) : std::to_string(value));
+  text += " = " + (error != 0 ? errno_name_of(error) : std::to_string(value));
   add_line(now, std::move(text));
 }
 

@@ -4,10 +4,10 @@
 namespace weir::detail {
 namespace {
 
-SleepWait& wait_of(Parked& parked) { return static_cast<SleepWait&>(parked); }
+SleepWait& sleep_of(Parked& parked) { return static_cast<SleepWait&>(parked); }
 EventLoop& loop_of(const SleepWait& wait) { return wait.task->future().loop(); }
 
-const RunnableKind wake_kind = {
+const RunnableKind sleep_kind = {
     [](Runnable& runnable) { static_cast<SleepWait&>(static_cast<Timer&>(runnable)).task->step(); },
     [](const Runnable& runnable) {
       return static_cast<const SleepWait&>(static_cast<const Timer&>(runnable))
@@ -17,7 +17,7 @@ const RunnableKind wake_kind = {
 
 const Parked::Kind wait_kind = {
     [](Parked& parked, const std::string&) {
-      SleepWait& wait = wait_of(parked);
+      SleepWait& wait = sleep_of(parked);
       if (wait.position != 0) return false;  // Due already, or a sleep of one pass.
       loop_of(wait).timers().remove(wait);
       wait.cancelled = true;
@@ -25,7 +25,7 @@ const Parked::Kind wait_kind = {
       return true;
     },
     [](Parked& parked) noexcept {
-      SleepWait& wait = wait_of(parked);
+      SleepWait& wait = sleep_of(parked);
       if (wait.armed()) loop_of(wait).timers().remove(wait);
       if (wait.position != 0) loop_of(wait).ready().remove(wait);
     },
@@ -33,7 +33,7 @@ const Parked::Kind wait_kind = {
 
 }  // namespace
 
-SleepWait::SleepWait() noexcept : Timer(wake_kind), Parked(wait_kind) {}
+SleepWait::SleepWait() noexcept : Timer(sleep_kind), Parked(wait_kind) {}
 
 void SleepWait::park(Duration delay, PromiseBase& promise) {
   if (armed() || position != 0) throw RuntimeError("coroutine is being awaited already");

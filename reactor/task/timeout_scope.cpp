@@ -18,7 +18,7 @@ TimeoutState& state_of(Runnable& runnable) {
   return static_cast<TimeoutState&>(static_cast<Timer&>(runnable));
 }
 
-std::string_view name_of(TimeoutState::State state) {
+std::string_view state_name_of(TimeoutState::State state) {
   switch (state) {
     case TimeoutState::State::created: return "created";
     case TimeoutState::State::active: return "active";
@@ -74,7 +74,7 @@ void TimeoutState::abandon() noexcept {
 void TimeoutState::reschedule(std::optional<TimePoint> new_deadline) {
   if (state_ == State::created) throw RuntimeError("Timeout has not been entered");
   if (state_ != State::active) {
-    throw RuntimeError("Cannot change state of " + std::string(name_of(state_)) + " Timeout");
+    throw RuntimeError("Cannot change state of " + std::string(state_name_of(state_)) + " Timeout");
   }
   task_->loop().timers().make_room();  // From here on nothing throws.
   disarm();
@@ -104,7 +104,7 @@ void TimeoutState::expire() {
 }
 
 std::string TimeoutState::describe() const {
-  std::string text = "<Timeout [" + std::string(name_of(state_)) + "]";
+  std::string text = "<Timeout [" + std::string(state_name_of(state_)) + "]";
   if (state_ == State::active) {
     text += " when=";
     if (deadline_) {

@@ -216,6 +216,34 @@ class Signposts(Copy):
         self.assert_found("signposts", "points to EventLoop::dispatch")
 
 
+class Names(Copy):
+    def plant(self, declaration: str) -> None:
+        self.append("net/server.cpp", "namespace weir {\n" + declaration + "}\n")
+
+    def test_the_tree_is_clean(self):
+        self.assert_clean("names")
+
+    def test_a_function_that_another_source_has_is_found(self):
+        self.plant("namespace {\nint interleaved(char) { return 1; }\n}\n")
+        self.assert_found("names", "interleaved is also in net/connect.cpp")
+
+    def test_static_counts_as_unnamed(self):
+        self.plant("[[maybe_unused]] static const int interleaved = 1;\n")
+        self.assert_found("names", "interleaved is also in net/connect.cpp")
+
+    def test_an_alias_that_another_source_has_is_found(self):
+        self.plant("using Addresses = int;\n")
+        self.assert_found("names", "Addresses is also in net/connect.cpp")
+
+    def test_a_type_with_the_name_of_one_in_a_header_is_found(self):
+        self.plant("namespace {\nclass [[nodiscard]] EventLoop final { int x{}; };\n}\n")
+        self.assert_found("names", "EventLoop is also in reactor/event_loop.hpp")
+
+    def test_a_namespace_of_its_own_keeps_a_name_apart(self):
+        self.plant("namespace planted {\nnamespace {\nint interleaved = 1;\n}\n}\n")
+        self.assert_clean("names")
+
+
 class Messages(Copy):
     TABLE = "tests/messages.tsv"
     TEST = "tests/streams/test_stream_reader.cpp: set_transport: twice is an assertion"
