@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 constexpr int port = 4000;
 constexpr int guest_count = 4;
 
-// docs: world
+// [world]
 /// One evening: a machine, a chat, its guests, and the first thing that went wrong.
 struct Evening {
   explicit Evening(std::uint64_t seed)
@@ -37,6 +37,7 @@ struct Evening {
       if (!context.message.starts_with("socket.accept()")) complain(to_string(context));
     });
   }
+  // [/world]
   void complain(const std::string& what) {
     if (!wrong.empty()) return;
     wrong = what;
@@ -54,9 +55,8 @@ struct Evening {
   int guests_left = 0;
   weir::EventLoop loop;  // Last, so that it goes first, and with it all that rests on the others.
 };
-// docs: end
 
-// docs: guest
+// [listen]
 /// Hears what is said, and checks it: every sentence ends in "over".
 weir::Coro<> listen(Evening* evening, weir::StreamReader reader) {
   while (auto line = co_await reader.next_line()) {
@@ -64,7 +64,9 @@ weir::Coro<> listen(Evening* evening, weir::StreamReader reader) {
     if (line->ends_with('\n') && !whole) evening->complain("half a sentence was said: " + *line);
   }
 }
+// [/listen]
 
+// [visit]
 /// Comes, talks, listens, and goes: in order, or because somebody has pulled the plug.
 weir::Coro<> visit(Evening* evening, int number) {
   co_await weir::sleep(evening->random.up_to(1s));
@@ -80,13 +82,13 @@ weir::Coro<> visit(Evening* evening, int number) {
   streams.writer.write_eof();
   static_cast<void>(co_await listening);
 }
+// [/visit]
 
 weir::Coro<> guest(Evening* evening, int number) {
   const weir::Outcome<> visited = co_await weir::outcome(visit(evening, number));
   static_cast<void>(visited);  // Not to get in, or to be cut off, is nobody's fault.
   --evening->guests_left;
 }
-// docs: end
 
 weir::Coro<> open_house(Evening* evening) {
   const auto talk = [evening](weir::StreamReader reader, weir::StreamWriter writer) {
@@ -99,28 +101,27 @@ weir::Coro<> open_house(Evening* evening) {
   co_await server.wait_closed();
 }
 
-// docs: evening
 /// What went wrong that evening; nothing, if all is well.
 std::string spend(Evening& evening) {
   const weir::Task<> house = evening.loop.create_task(open_house(&evening));
   for (; evening.guests_left < guest_count; ++evening.guests_left)
     evening.loop.create_task(guest(&evening, evening.guests_left));
+  // [end]
   evening.run_for(60s);  // Everything goes wrong.
   evening.kernel.heal();
   evening.run_for(20min);  // Nothing does any more: everybody can finish.
   if (evening.guests_left != 0) evening.complain("a guest waits for ever");
   if (!house.done()) evening.complain("the server does not end");
+  // [/end]
   for (const int fd : evening.kernel.open_fds())
     evening.complain("descriptor " + std::to_string(fd) + " is open");
   for (const std::string& misuse : evening.kernel.misuses()) evening.complain(misuse);
   if (house.done()) static_cast<void>(house.exception());  // No descriptors, perhaps.
   return evening.wrong;
 }
-// docs: end
 
 }  // namespace
 
-// docs: main
 int main(int argc, char** argv) {
   const std::uint64_t first = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
   const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1000;
@@ -134,4 +135,3 @@ int main(int argc, char** argv) {
   }
   std::printf("%llu seeds, nothing wrong\n", static_cast<unsigned long long>(count));
 }
-// docs: end

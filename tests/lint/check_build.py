@@ -31,7 +31,8 @@ def check(tree: Tree, paths: list[str]) -> None:
         named |= listed(tree, f"{folder}/meson.build")
     examples = re.findall(r"^  '([^']+)',$", tree.text("docs/examples/meson.build"), re.MULTILINE)
     named |= {f"docs/examples/{name}.cpp" for name in examples}
-    named |= listed(tree, "docs/examples/meson.build")
+    for build_file in tree.files(["docs"], ".build"):
+        named |= listed(tree, build_file)
 
     for path in sorted(named):
         if not tree.exists(path):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""docs/examples/chat_sim finds nothing, and docs/simulation.md quotes it word for word."""
+"""docs/examples/chat_sim finds nothing, and docs/simulation.md names every fault."""
 
 import os
 import pathlib
@@ -20,14 +20,6 @@ class ChatSim(unittest.TestCase):
 
 
 class Page(unittest.TestCase):
-    def test_the_code_of_the_page_stands_in_the_example(self):
-        page = (ROOT / "docs/simulation.md").read_text(encoding="utf-8")
-        example = (ROOT / "docs/examples/chat_sim.cpp").read_text(encoding="utf-8")
-        blocks = re.findall(r"^```cpp\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-        self.assertGreaterEqual(len(blocks), 3)
-        for block in blocks:
-            self.assertIn(block, example)
-
     def test_every_fault_is_on_the_page(self):
         page = (ROOT / "docs/simulation.md").read_text(encoding="utf-8")
         options = (ROOT / "reactor/sim/sim_options.hpp").read_text(encoding="utf-8")
