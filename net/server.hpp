@@ -89,6 +89,9 @@ class Server {
   /// <Server sockets=('127.0.0.1', 8888)>
   std::string repr() const;
 
+  // ---- For weir's own layers
+  const std::shared_ptr<detail::ServerState>& state() const noexcept { return state_; }
+
  private:
   std::shared_ptr<detail::ServerState> state_;
 };

@@ -35,6 +35,7 @@ void ServerState::accept(Socket socket, Endpoint peer) {
   const std::shared_ptr<ServerState> keep =
       shared_from_this();  // The factory may close the server.
   try {
+    if (hand_over_) return hand_over_(std::move(socket), std::move(peer));
     // Before the socket is handed on: which argument comes first is the compiler's choice, and with
     // it whether the socket is still open when a failure is reported.
     std::shared_ptr<BaseProtocol> protocol = factory_();

@@ -32,6 +32,12 @@ class ServerState final : public TransportOwner,
         loop_, std::move(socket), std::move(file), backlog_,
         [this](Socket accepted, Endpoint peer) { accept(std::move(accepted), std::move(peer)); }));
   }
+  /// Accepted connections go there instead of to a protocol of this loop. Before start_serving().
+  void hand_over_to(Listener::Accepted other) { hand_over_ = std::move(other); }
+  /// A connection that was accepted elsewhere. Closed if the server is.
+  void adopt(Socket socket, Endpoint peer) {
+    if (!closed_) accept(std::move(socket), std::move(peer));
+  }
   void start_serving();
   void close();
   void close_clients(bool abort);
@@ -54,6 +60,7 @@ class ServerState final : public TransportOwner,
   void accept(Socket socket, Endpoint peer);
   EventLoop& loop_;
   ProtocolFactory factory_;
+  Listener::Accepted hand_over_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   IntrusiveList<ServerLink> clients_;
   WaitList end_waiters_;

@@ -4,10 +4,9 @@
 #include <memory>
 
 namespace weir {
-namespace {
 
-ServerOptions server_options(const StartServerOptions& options) {
-  detail::check_limit(options.limit);
+ServerOptions detail::server_options(const StartServerOptions& options) {
+  check_limit(options.limit);
   return {.family = options.family,
           .flags = options.flags,
           .sock = options.sock,
@@ -18,8 +17,6 @@ ServerOptions server_options(const StartServerOptions& options) {
           .keep_alive = options.keep_alive};
 }
 
-}  // namespace
-
 detail::ProtocolFactory detail::protocol_for(ClientConnected client_connected,
                                              std::ptrdiff_t limit) {
   return [client_connected = std::move(client_connected), limit] {
@@ -29,13 +26,13 @@ detail::ProtocolFactory detail::protocol_for(ClientConnected client_connected,
 
 Coro<Server> start_server(ClientConnected client_connected, const Hosts& hosts, Port port,
                           const StartServerOptions& options) {
-  const ServerOptions its = server_options(options);
+  const ServerOptions its = detail::server_options(options);
   return create_server(detail::protocol_for(std::move(client_connected), options.limit), hosts,
                        port, its);
 }
 
 Coro<Server> start_server(ClientConnected client_connected, const StartServerOptions& options) {
-  const ServerOptions its = server_options(options);
+  const ServerOptions its = detail::server_options(options);
   return create_server(detail::protocol_for(std::move(client_connected), options.limit), its);
 }
 

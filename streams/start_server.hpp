@@ -11,11 +11,6 @@
 
 namespace weir {
 
-namespace detail {
-/// Makes a protocol with a reader for every client.
-ProtocolFactory protocol_for(ClientConnected client_connected, std::ptrdiff_t limit);
-}  // namespace detail
-
 /// ServerOptions, and the limit of every client's reader.
 struct StartServerOptions {
   std::ptrdiff_t limit = default_limit_bytes;
@@ -29,6 +24,13 @@ struct StartServerOptions {
   bool keep_alive = false;
 };
 static_assert(std::is_trivially_destructible_v<StartServerOptions>);
+
+namespace detail {
+/// Makes a protocol with a reader for every client.
+ProtocolFactory protocol_for(ClientConnected client_connected, std::ptrdiff_t limit);
+/// What create_server() wants to know. Checks the limit.
+ServerOptions server_options(const StartServerOptions& options);
+}  // namespace detail
 
 /// Serves streams: calls `client_connected` with a reader and a writer for every client. A
 /// coroutine becomes a task that the loop keeps.

@@ -23,6 +23,11 @@ struct StartUnixServerOptions {
 };
 static_assert(std::is_trivially_destructible_v<StartUnixServerOptions>);
 
+namespace detail {
+/// What create_unix_server() wants to know. Checks the limit.
+UnixServerOptions server_options(const StartUnixServerOptions& options);
+}  // namespace detail
+
 /// start_server() over a unix socket.
 ///
 /// Shape     weir::Server server = co_await weir::start_unix_server(greet, "/run/app.sock");

@@ -25,5 +25,6 @@
 #include <weir/reactor/task/wait.hpp>
 #include <weir/streams/open_connection.hpp>
 #include <weir/streams/open_unix_connection.hpp>
+#include <weir/streams/serve_on_threads.hpp>
 #include <weir/streams/start_server.hpp>
 #include <weir/streams/start_unix_server.hpp>

@@ -11,12 +11,6 @@
 namespace weir::detail {
 namespace {
 
-bool is_default(Kernel& kernel, int signal_number) {
-  struct sigaction now{};
-  if (kernel.signal_action(signal_number, nullptr, &now) != 0) return false;
-  return (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
-}
-
 void report_failures(EventLoop& loop, const std::vector<Ref<FutureBase>>& tasks) {
   for (const auto& task : tasks) {
     if (!task->exception_unseen) continue;
@@ -52,8 +46,14 @@ void cancel_all_tasks(EventLoop& loop) {
 
 }  // namespace
 
+bool has_default_action(Kernel& kernel, int signal_number) {
+  struct sigaction now{};
+  if (kernel.signal_action(signal_number, nullptr, &now) != 0) return false;
+  return (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
+}
+
 InterruptScope::InterruptScope(EventLoop& loop, TaskBase& main) : loop_(loop) {
-  if (!is_default(loop.kernel(), SIGINT)) return;
+  if (!has_default_action(loop.kernel(), SIGINT)) return;
   try {
     loop_.add_signal_handler(SIGINT, [this, &main] {
       interrupted_ = true;

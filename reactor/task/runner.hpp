@@ -16,6 +16,9 @@ namespace weir {
 
 namespace detail {
 
+/// Neither handled nor ignored.
+bool has_default_action(Kernel& kernel, int signal_number);
+
 /// The first SIGINT cancels the main task; the second one finds the default disposition, and kills.
 /// Only while SIGINT has that disposition: a program's own handler, or its wish to ignore it,
 /// stays.

@@ -7,6 +7,7 @@ import pathlib
 import re
 import resource
 import select
+import signal
 import socket
 import subprocess
 import tempfile
@@ -72,6 +73,51 @@ class Answers(unittest.TestCase):
             code, _, err = server.stop()
             self.assertEqual((code, err), (130, ""))
             self.assertEqual(client.recv(1), b"")
+
+
+class OnThreads(unittest.TestCase):
+    def threads_of(self, server) -> int:
+        return len(os.listdir(f"/proc/{server.pid}/task"))
+
+    def test_lines_come_back_over_every_loop(self):
+        with Server("line_echo", "--threads", "3") as server:
+            self.assertIn(self.threads_of(server), (4, 5))  # A sanitizer has one, too.
+            for _ in range(3):
+                with server.connect() as client:
+                    client.sendall(LINE)
+                    self.assertEqual(read_exactly(client, len(LINE)), LINE)
+
+    def stopped_by(self, number):
+        with Server("line_echo", "--threads", "2") as server:
+            clients = [server.connect() for _ in range(2)]
+            for client in clients:
+                client.sendall(LINE)
+                read_exactly(client, len(LINE))
+            code, _, err = server.stop(number)
+            for client in clients:
+                with client:
+                    try:
+                        self.assertEqual(client.recv(1), b"")
+                    except ConnectionResetError:
+                        pass
+            return code, err
+
+    def test_a_termination_ends_it_well_while_clients_are_idle(self):
+        self.assertEqual(self.stopped_by(signal.SIGTERM), (0, ""))
+
+    def test_an_interrupt_ends_it_while_clients_are_idle(self):
+        self.assertEqual(self.stopped_by(signal.SIGINT), (130, ""))
+
+    def test_system_calls_for_a_line_are_those_of_one_loop(self):
+        rounds = 200
+        with Server("line_echo", "--threads", "2", "--account") as server:
+            with server.connect() as client:
+                ping_pong(client, rounds, 1)
+            _, out, _ = server.stop(signal.SIGTERM)
+        polls, receives, sends = map(int, re.findall(r"\d+", out))
+        self.assertLessEqual(polls, rounds + 20)
+        self.assertLessEqual(receives, rounds + 1)
+        self.assertEqual(sends, rounds)
 
 
 def ping_pong(client, rounds, lines):
