@@ -4,9 +4,12 @@
 import os
 import pathlib
 import select
+import shutil
 import signal
 import socket
 import subprocess
+import threading
+import unittest
 
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD_DIR", "build/gcc"))
 EXAMPLES = BUILD / "docs" / "examples"
@@ -16,6 +19,12 @@ SECONDS = 60  # For anything that should take milliseconds.
 def sanitized() -> bool:
     """Sanitizers cost memory and system calls: figures of the build without them mean nothing."""
     return BUILD.name in ("asan", "tsan")
+
+
+def real(program: str, package: str):
+    """For tests with a real client: left out, with a line that says so, where it is missing."""
+    missing = f"not installed: {program} (apt package {package}; ./dev setup --all)"
+    return unittest.skipUnless(shutil.which(program), missing)
 
 
 class Server:
@@ -90,3 +99,33 @@ def read_exactly(client: socket.socket, count: int) -> bytes:
             raise AssertionError(f"the stream ended after {data!r}")
         data += more
     return data
+
+
+def read_to_end(client: socket.socket) -> bytes:
+    """Until the server closes. A reset is an end too: it closed with bytes of ours unread."""
+    data = b""
+    try:
+        while more := client.recv(1 << 20):
+            data += more
+    except ConnectionResetError:
+        pass
+    return data
+
+
+def talk(server: Server, data: bytes, half_close: bool = True) -> bytes:
+    """What the server says to `data`, until it closes. Sends and receives at the same time."""
+
+    def send() -> None:
+        try:
+            client.sendall(data)
+            if half_close:
+                client.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # The server closed first, which is its right after an error.
+
+    with server.connect() as client:
+        sender = threading.Thread(target=send)
+        sender.start()
+        got = read_to_end(client)
+        sender.join(SECONDS)
+    return got

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import unittest
 
-from servers import EXAMPLES, SECONDS, Server, read_exactly
+from servers import EXAMPLES, SECONDS, Server, read_exactly, read_to_end, talk
 
 OK = b"+OK\r\n"
 NULL = b"$-1\r\n"
@@ -48,36 +48,6 @@ def arity(name: str) -> bytes:
 
 def protocol_error(text: str) -> bytes:
     return b"-ERR Protocol error: %s\r\n" % text.encode()
-
-
-def read_to_end(client: socket.socket) -> bytes:
-    """Until the server closes. A reset is an end too: it closed with bytes of ours unread."""
-    data = b""
-    try:
-        while more := client.recv(1 << 20):
-            data += more
-    except ConnectionResetError:
-        pass
-    return data
-
-
-def talk(server: Server, data: bytes, half_close: bool = True) -> bytes:
-    """What the server says to `data`, until it closes. Sends and receives at the same time."""
-
-    def send() -> None:
-        try:
-            client.sendall(data)
-            if half_close:
-                client.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # The server closed first, which is its right after an error.
-
-    with server.connect() as client:
-        sender = threading.Thread(target=send)
-        sender.start()
-        got = read_to_end(client)
-        sender.join(SECONDS)
-    return got
 
 
 class KeyValueTest(unittest.TestCase):
