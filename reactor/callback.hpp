@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <new>
@@ -24,8 +25,10 @@ inline constexpr bool is_std_function<std::function<R(Args...)>> = true;
 ///           pointer or an empty
 ///           std::function makes an empty Callback.
 /// Lifetime  Owns the callable, and destroys it once.
-/// Cost      Callables of up to 48 bytes with a noexcept move live inside; larger ones cost one
-///           allocation.
+/// Cost      Callables of up to 48 bytes with a noexcept move, aligned no stricter than a pointer,
+/// live
+///           inside; others cost one allocation. Those that are bytes and nothing more (lambdas
+///           that capture pointers and numbers) are moved and destroyed without a call.
 class Callback {
  public:
   static constexpr std::size_t inline_bytes = 48;
@@ -66,46 +69,59 @@ class Callback {
   explicit operator bool() const noexcept { return operations_ != nullptr; }
   void operator()() { operations_->call(storage_); }
   void reset() noexcept {
-    if (operations_ != nullptr) std::exchange(operations_, nullptr)->destroy(storage_);
+    const Operations* const last = std::exchange(operations_, nullptr);
+    if (last != nullptr && last->destroy != nullptr) last->destroy(storage_);
   }
 
  private:
   struct Operations {
     void (*call)(void* storage);
-    void (*move)(void* to, void* from) noexcept;  // Leaves nothing to destroy in `from`.
-    void (*destroy)(void* storage) noexcept;
+    // Leaves nothing to destroy in `from`. Null: the bytes are copied.
+    void (*move)(void* to, void* from) noexcept;
+    void (*destroy)(void* storage) noexcept;  // Null: there is nothing to do.
   };
 
   template <class Fn>
   static constexpr bool stored_inline =
-      sizeof(Fn) <= inline_bytes && alignof(Fn) <= alignof(std::max_align_t) &&
+      sizeof(Fn) <= inline_bytes && alignof(Fn) <= alignof(void*) &&
       std::is_nothrow_move_constructible_v<Fn>;
 
   template <class Fn>
+  static void move_inline(void* to, void* from) noexcept {
+    ::new (to) Fn(std::move(*static_cast<Fn*>(from)));
+    static_cast<Fn*>(from)->~Fn();
+  }
+  template <class Fn>
+  static void destroy_inline(void* storage) noexcept {
+    static_cast<Fn*>(storage)->~Fn();
+  }
+  template <class Fn>
   static constexpr Operations inline_operations = {
       [](void* storage) { static_cast<void>((*static_cast<Fn*>(storage))()); },
-      [](void* to, void* from) noexcept {
-        ::new (to) Fn(std::move(*static_cast<Fn*>(from)));
-        static_cast<Fn*>(from)->~Fn();
-      },
-      [](void* storage) noexcept { static_cast<Fn*>(storage)->~Fn(); },
+      std::is_trivially_copyable_v<Fn> ? nullptr : &move_inline<Fn>,
+      std::is_trivially_destructible_v<Fn> ? nullptr : &destroy_inline<Fn>,
   };
 
   template <class Fn>
   static constexpr Operations heap_operations = {
       [](void* storage) { static_cast<void>((**static_cast<Fn**>(storage))()); },
-      [](void* to, void* from) noexcept { ::new (to) Fn*(*static_cast<Fn**>(from)); },
+      nullptr,
       [](void* storage) noexcept { delete *static_cast<Fn**>(storage); },
   };
 
   void take(Callback& other) noexcept {
-    if (other.operations_ == nullptr) return;
-    other.operations_->move(storage_, other.storage_);
     operations_ = std::exchange(other.operations_, nullptr);
+    if (operations_ == nullptr) return;
+    if (operations_->move != nullptr) return operations_->move(storage_, other.storage_);
+    std::memcpy(storage_, other.storage_, inline_bytes);
   }
 
   const Operations* operations_ = nullptr;
-  alignas(std::max_align_t) std::byte storage_[inline_bytes];
+  alignas(void*) std::byte storage_[inline_bytes];
 };
+
+/// What a Callback can be made of.
+template <class F>
+concept MakesCallback = std::is_constructible_v<Callback, F>;
 
 }  // namespace weir

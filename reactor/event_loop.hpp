@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20,28 +20,17 @@
 #include <weir/reactor/io_table.hpp>
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/log.hpp>
+#include <weir/reactor/loop_stats.hpp>
 #include <weir/reactor/mailbox.hpp>
 #include <weir/reactor/owned.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/ref.hpp>
+#include <weir/reactor/running_loop.hpp>
+#include <weir/reactor/services.hpp>
 #include <weir/reactor/signals.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
 namespace weir {
-
-class EventLoop;
-
-namespace detail {
-/// The loop that runs on this thread: set by run_forever(), read by get_running_loop() alone.
-extern constinit thread_local EventLoop* running_loop;
-}  // namespace detail
-
-/// What the loop has done, for tests and measurements.
-struct LoopStats {
-  std::uint64_t passes = 0;        // times that a batch of ready callbacks was run
-  std::uint64_t polls = 0;         // times that the kernel was asked for events
-  std::uint64_t stale_events = 0;  // events of registrations that were already forgotten, dropped
-};
 
 /// The loop: runs what is ready, waits for descriptors and deadlines, and runs what they wake.
 ///
@@ -71,17 +60,31 @@ class EventLoop {
 
   /// Runs `callback` in the next pass, after everything scheduled before it.
   ///
-  /// Errors    RuntimeError  the loop is closed; in debug mode, called from another thread while
-  ///           the loop runs.
+  /// Errors    RuntimeError  the loop is closed; in debug mode, called from another thread.
   /// Cost      No allocation in steady state for callables of up to 48 bytes.
-  Handle call_soon(Callback callback, std::source_location where = std::source_location::current());
+  template <MakesCallback F>
+  Handle call_soon(F&& callback, std::source_location where = std::source_location::current()) {
+    auto node = make_handle(std::forward<F>(callback), "call_soon()", where);
+    node->add_ref();  // The queue's.
+    ready_.push(*node);
+    return Handle(std::move(node));
+  }
 
   /// Runs `callback` once `delay` has passed; a delay of zero or less is due now. Equal deadlines
   /// run in the order they were scheduled, never early.
-  TimerHandle call_later(Delay delay, Callback callback,
-                         std::source_location where = std::source_location::current());
-  TimerHandle call_at(TimePoint when, Callback callback,
-                      std::source_location where = std::source_location::current());
+  template <MakesCallback F>
+  TimerHandle call_later(Delay delay, F&& callback,
+                         std::source_location where = std::source_location::current()) {
+    return call_at(detail::deadline_after(time(), delay.value()), std::forward<F>(callback), where);
+  }
+  template <MakesCallback F>
+  TimerHandle call_at(TimePoint when, F&& callback,
+                      std::source_location where = std::source_location::current()) {
+    auto node = make_handle(std::forward<F>(callback), "call_at()", where);
+    timers_.add(*node, when);
+    node->add_ref();  // The heap's.
+    return TimerHandle(std::move(node));
+  }
 
   /// call_soon() from any thread. Returns no handle: handles do not cross threads.
   ///
@@ -223,32 +226,33 @@ class EventLoop {
   /// The loop's own S, made from (EventLoop&) at first use, destroyed when the loop closes.
   template <class S>
   S& service() {
-    if (void* found = find_service(&service_key<S>)) return *static_cast<S*>(found);
-    auto made = std::make_unique<S>(*this);
-    S& result = *made;
-    services_.push_back(
-        {&service_key<S>, {made.release(), [](void* s) { delete static_cast<S*>(s); }}});
-    return result;
+    return services_.get<S>(*this);
   }
 
  private:
   enum class State { idle, running, closing, closed };
-  struct Service {
-    const char* key;
-    std::unique_ptr<void, void (*)(void*)> object;
-  };
   class RunningScope;
-  template <class S>
-  static constexpr char service_key = 0;
 
+  template <class F>
+  detail::Ref<detail::HandleNode> make_handle(F&& callback, const char* function,
+                                              const std::source_location& where) {
+    check_closed();
+    auto node =
+        detail::HandleNode::make(*this, detail::once_handle, std::forward<F>(callback), where);
+    detail::check_callable(node->callback, function);
+    if (debug_) check_thread();
+    return node;
+  }
   void run_once();
   void flush_interest();
+  bool poll_is_due();
   void poll();
+  std::optional<Duration> time_to_wait();
   void dispatch(const Ready& event);
   void drain();
   void queue_due_timers();
   void receive();
-  void run_ready(std::uint64_t end);
+  void run_ready(detail::QueuePosition end);
   void run_last();
   void call(detail::Runnable& runnable) { debug_ ? run_timed(runnable) : runnable.run(); }
   void run_timed(detail::Runnable& runnable);
@@ -261,7 +265,6 @@ class EventLoop {
   void report_briefly(const char* message, const std::exception_ptr& error) noexcept;
   void check_thread() const;
   void check_unowned(int fd) const;
-  void* find_service(const char* key) const noexcept;
   [[noreturn]] static void throw_closed();
 
   Kernel& kernel_;
@@ -276,25 +279,22 @@ class EventLoop {
   detail::IntrusiveList<detail::Owned> owned_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Executor> lookups_;
-  std::vector<Service> services_;
+  detail::Services services_;
   std::vector<Ready> events_;  // The batch that poll() fills.
   // Shared: one that replaces itself stays until it returns, and a copy might need memory.
   std::shared_ptr<const ExceptionHandler> exception_handler_;
   std::shared_ptr<const LogSink> log_sink_;
   LoopStats stats_;
-  TimePoint interest_retry_;       // When what the poller has refused is tried again.
-  std::thread::id thread_;         // The one that runs it.
-  std::uint64_t batch_start_ = 0;  // ready_.end() when the last poll had come back.
+  TimePoint interest_retry_;               // When what the poller has refused is tried again.
+  std::thread::id thread_;                 // The one that runs it.
+  detail::QueuePosition batch_start_ = 0;  // ready_.end() when the last poll had come back.
   int passes_since_poll_ = 0;
+  int next_look_;              // After so many passes the clock says whether to poll.
+  TimePoint busy_since_;       // What it said at the first look.
   int drain_passes_left_ = 0;  // Of the batch of events being served.
   State state_ = State::idle;
   bool stopping_ = false;
   bool debug_ = false;
 };
-
-/// The loop that is running on this thread.
-///
-/// Errors    RuntimeError "no running event loop".
-EventLoop& get_running_loop();
 
 }  // namespace weir

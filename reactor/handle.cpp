@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/handle.hpp>
 
-#include <new>
-
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/no_alloc.hpp>
-#include <weir/reactor/pool.hpp>
 #include <weir/reactor/report.hpp>
 
 namespace weir::detail {
@@ -18,18 +15,23 @@ std::string describe_handle(const Runnable& runnable) {
          std::to_string(node.made_at.line()) + (node.cancelled ? " cancelled>" : ">");
 }
 
-/// What it throws goes to the loop's handler; Ctrl-C alone goes through, out of run_forever().
-void call_reporting(HandleNode& node, EventLoop& loop) {
+/// What the callback throws goes to the loop's handler; Ctrl-C alone goes through, out of
+/// run_forever().
+[[gnu::cold]] void report_thrown(HandleNode& node, EventLoop& loop) {
+  loop.report("Exception in callback", std::current_exception(), [&](ExceptionContext context) {
+    const std::string text = describe_handle(node);
+    context.message += " " + text;
+    return std::move(context).with("handle", text);
+  });
+}
+
+inline void call_reporting(HandleNode& node, EventLoop& loop) {
   try {
     node.callback();
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
-    loop.report("Exception in callback", std::current_exception(), [&](ExceptionContext context) {
-      const std::string text = describe_handle(node);
-      context.message += " " + text;
-      return std::move(context).with("handle", text);
-    });
+    report_thrown(node, loop);
   }
 }
 
@@ -66,41 +68,31 @@ void run_watching_handle(Runnable& runnable) {
 constinit const RunnableKind once_handle = {run_once_handle, describe_handle, drop_once_handle};
 constinit const RunnableKind watching_handle = {run_watching_handle, describe_handle};
 
-void check_callable(const Callback& callback, const char* function) {
-  if (callback) [[likely]]
-    return;
+void throw_not_callable(const char* function) {
   throw ValueError(std::string("a callable object was expected by ") + function + ", got None");
 }
 
-Ref<HandleNode> HandleNode::make(EventLoop& loop, const RunnableKind& kind, Callback callback,
-                                 const std::source_location& where) {
-  void* block = pool_allocate(sizeof(HandleNode));
-  return Ref<HandleNode>(::new (block) HandleNode(loop, kind, std::move(callback), where));
-}
-
-void HandleNode::destroy() noexcept {
-  this->~HandleNode();
-  pool_free(this, sizeof(HandleNode));
-}
-
 void HandleNode::cancel() noexcept {
-  const NoAllocScope cancelling;
   cancelled = true;
   if (loop == nullptr) return;
-  const Ref<HandleNode> keep(this);
-  bool scheduled = false;
-  if (position != 0) {
-    loop->ready().remove(*this);
-    scheduled = true;
-  } else if (armed()) {
-    loop->timers().remove(*this);
-    scheduled = true;
+  const NoAllocScope cancelling;
+  EventLoop& its_loop = *std::exchange(loop, nullptr);
+  bool scheduled = true;
+  if (armed()) {
+    its_loop.timers().remove(*this);
+  } else if (position != 0) {
+    its_loop.ready().remove(*this);
+  } else {
+    scheduled = false;
   }
-  loop = nullptr;
   // A watching one may be the one that runs; whoever cancelled it lets go of it.
   if (kind == &watching_handle) return;
-  const MayAllocScope users;  // Destructors.
-  callback.reset();
+  // The loop's reference goes last: the callable's destructor may let go of the user's.
+  const Ref<HandleNode> keep(scheduled ? nullptr : this);
+  {
+    const MayAllocScope users;  // Destructors.
+    callback.reset();
+  }
   if (scheduled) release();
 }
 

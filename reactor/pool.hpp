@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 namespace weir::detail {
 
@@ -12,8 +13,9 @@ namespace weir::detail {
 /// Errors    std::bad_alloc, nothing changed.
 /// Threads   Any. A block may be freed on another thread than the one that made it: it then serves
 ///           that one.
-/// Cost      Two loads and two stores when the list has a block. A thread keeps at most
-///           pool_cached_bytes.
+/// Cost      Two loads and three stores when the list has a block; which list is known at compile
+/// time
+///           where the size is. A thread keeps at most pool_cached_bytes.
 /// Lifetime  The build picks the file: pool_free_lists.cpp, or pool_malloc.cpp under sanitizers,
 ///           which can then see every use after free.
 void* pool_allocate(std::size_t bytes);
@@ -22,5 +24,20 @@ void pool_free(void* block, std::size_t bytes) noexcept;
 
 inline constexpr std::size_t pool_max_bytes = 4096;
 inline constexpr std::size_t pool_cached_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t pool_class_bytes = 64;
+
+/// A block of `bytes`, which the lists round up to (size_class + 1) * pool_class_bytes.
+void* pool_take(std::size_t bytes, std::size_t size_class);
+void pool_give(void* block, std::size_t size_class) noexcept;
+
+inline void* pool_allocate(std::size_t bytes) {
+  // Zero wraps round, and is not pooled either.
+  if (bytes - 1 >= pool_max_bytes) return ::operator new(bytes);
+  return pool_take(bytes, (bytes - 1) / pool_class_bytes);
+}
+inline void pool_free(void* block, std::size_t bytes) noexcept {
+  if (bytes - 1 >= pool_max_bytes) return ::operator delete(block);
+  pool_give(block, (bytes - 1) / pool_class_bytes);
+}
 
 }  // namespace weir::detail

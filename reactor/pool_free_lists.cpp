@@ -8,20 +8,20 @@
 namespace weir::detail {
 namespace {
 
-constexpr std::size_t class_bytes = 64;
-constexpr std::size_t classes = pool_max_bytes / class_bytes;
+constexpr std::size_t classes = pool_max_bytes / pool_class_bytes;
 
 struct FreeBlock {
   FreeBlock* next;
 };
 
-// Trivial, so that it can still be used while other thread_local objects are being destroyed.
+// Trivial, so that it can still be used while other thread_local objects are being destroyed. Its
+// address is a constant off the thread's register: else each use would call __tls_get_addr().
 struct Lists {
   std::array<FreeBlock*, classes> heads;
   std::size_t room;  // Bytes that may still be kept: none before the first, and after the end.
   bool opened;
 };
-constinit thread_local Lists lists{};
+[[gnu::tls_model("initial-exec")]] constinit thread_local Lists lists{};
 
 /// Gives the blocks back when the thread ends; what is freed after that goes straight to operator
 /// delete.
@@ -43,38 +43,37 @@ struct ListsCloser {
 };
 thread_local ListsCloser lists_closer;
 
-/// Whether there is room for `bytes` after all, for these are the first.
-[[gnu::noinline]] bool open_for(std::size_t bytes) noexcept {
-  if (std::exchange(lists.opened, true)) return false;
-  lists_closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
-  lists.room = pool_cached_bytes;
-  return bytes <= lists.room;
+constexpr std::size_t bytes_of(std::size_t size_class) noexcept {
+  return (size_class + 1) * pool_class_bytes;
 }
 
-constexpr std::size_t class_of(std::size_t bytes) noexcept { return (bytes - 1) / class_bytes; }
+/// There is no room; or none yet, for this is the first.
+[[gnu::noinline]] void give_without_room(void* block, std::size_t size_class) noexcept {
+  if (std::exchange(lists.opened, true)) return ::operator delete(block);
+  lists_closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
+  lists.room = pool_cached_bytes;
+  pool_give(block, size_class);
+}
 
 }  // namespace
 
-void* pool_allocate(std::size_t bytes) {
-  // Zero wraps round, and is not pooled either.
-  if (bytes - 1 >= pool_max_bytes) return ::operator new(bytes);
-  FreeBlock*& head = lists.heads[class_of(bytes)];
-  const std::size_t rounded = (class_of(bytes) + 1) * class_bytes;
-  if (head == nullptr) return ::operator new(rounded);
-  FreeBlock* block = head;
+void* pool_take(std::size_t, std::size_t size_class) {
+  FreeBlock*& head = lists.heads[size_class];
+  FreeBlock* const block = head;
+  if (block == nullptr) [[unlikely]]
+    return ::operator new(bytes_of(size_class));
   head = block->next;
-  lists.room += rounded;
+  lists.room += bytes_of(size_class);
   return block;
 }
 
-void pool_free(void* block, std::size_t bytes) noexcept {
-  if (bytes - 1 >= pool_max_bytes) return ::operator delete(block);
-  const std::size_t rounded = (class_of(bytes) + 1) * class_bytes;
-  if (rounded > lists.room && !open_for(rounded)) [[unlikely]]
-    return ::operator delete(block);
-  FreeBlock*& head = lists.heads[class_of(bytes)];
+void pool_give(void* block, std::size_t size_class) noexcept {
+  const std::size_t bytes = bytes_of(size_class);
+  if (bytes > lists.room) [[unlikely]]
+    return give_without_room(block, size_class);
+  FreeBlock*& head = lists.heads[size_class];
   head = ::new (block) FreeBlock{head};
-  lists.room -= rounded;
+  lists.room -= bytes;
 }
 
 }  // namespace weir::detail

@@ -5,7 +5,7 @@
 
 namespace weir::detail {
 
-void* pool_allocate(std::size_t bytes) { return ::operator new(bytes); }
-void pool_free(void* block, std::size_t) noexcept { ::operator delete(block); }
+void* pool_take(std::size_t bytes, std::size_t) { return ::operator new(bytes); }
+void pool_give(void* block, std::size_t) noexcept { ::operator delete(block); }
 
 }  // namespace weir::detail

@@ -31,17 +31,22 @@ struct Runnable {
   const RunnableKind* kind;
 };
 
+/// Counts pushes, in odd numbers, so that none is 0 when they wrap round. Then only the distance of
+/// two positions says which came first: right as long as fewer than 2^30 are queued at a time.
+using QueuePosition = std::uint32_t;
+
 /// A runnable that can stand in a ready queue: the base of handles, timers, tasks and parked reads.
 /// It is in one queue at most, once; `position` says since when, 0 for not at all.
 struct Queueable : Runnable {
   explicit Queueable(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}
 
-  std::uint64_t position = 0;
-
  private:
   friend class ReadyQueue;
-  Queueable* next_ = nullptr;
-  Queueable* previous_ = nullptr;
+  Queueable* next_;  // Both mean nothing while it is not queued, nor do they cost anything then.
+  Queueable* previous_;
+
+ public:
+  QueuePosition position = 0;  // Last: four bytes of what derives from this fit behind it.
 };
 
 /// What runs next, first in, first out. The links are in the items, so that no wake-up, no
@@ -55,10 +60,11 @@ class ReadyQueue {
 
   bool empty() const noexcept { return first_ == nullptr; }
   /// The position of the next push: greater than that of everything queued now.
-  std::uint64_t end() const noexcept { return end_; }
+  QueuePosition end() const noexcept { return end_; }
 
   void push(Queueable& item) noexcept {
-    item.position = end_++;
+    item.position = end_;
+    end_ += 2;
     item.previous_ = last_;
     item.next_ = nullptr;
     (last_ != nullptr ? last_->next_ : first_) = &item;
@@ -76,12 +82,12 @@ class ReadyQueue {
   }
 
   /// The first one if it was queued when end() was less than or equal to `position`; else null.
-  Queueable* pop_before(std::uint64_t position) noexcept {
-    return first_ != nullptr && first_->position < position ? pop() : nullptr;
+  Queueable* pop_before(QueuePosition position) noexcept {
+    return first_ != nullptr && before(first_->position, position) ? pop() : nullptr;
   }
 
   /// Puts those that pop_before(position) would give behind the others, as if pushed again.
-  void move_to_back(std::uint64_t position) noexcept {
+  void move_to_back(QueuePosition position) noexcept {
     while (Queueable* item = pop_before(position)) push(*item);
   }
 
@@ -98,9 +104,13 @@ class ReadyQueue {
   }
 
  private:
+  static bool before(QueuePosition a, QueuePosition b) noexcept {
+    return static_cast<std::int32_t>(a - b) < 0;
+  }
+
   Queueable* first_ = nullptr;
   Queueable* last_ = nullptr;
-  std::uint64_t end_ = 1;  // Counts up for ever; 0 stays free to mean "not queued".
+  QueuePosition end_ = 1;
 };
 
 }  // namespace weir::detail

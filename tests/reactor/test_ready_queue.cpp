@@ -59,7 +59,7 @@ TEST_CASE("pop_before: gives what was queued by then, and nothing of what came l
   std::deque<Item> items(4);
   queue.push(items[0]);
   queue.push(items[1]);
-  const std::uint64_t end = queue.end();
+  const QueuePosition end = queue.end();
   queue.push(items[2]);
   CHECK(queue.pop_before(end) == &items[0]);
   queue.push(items[3]);
@@ -72,7 +72,7 @@ TEST_CASE("pop_before: what is pushed again counts as later") {
   ReadyQueue queue;
   Item item;
   queue.push(item);
-  const std::uint64_t end = queue.end();
+  const QueuePosition end = queue.end();
   queue.push(*queue.pop_before(end));
   CHECK(queue.pop_before(end) == nullptr);
   CHECK(queue.pop() == &item);
@@ -82,7 +82,7 @@ TEST_CASE("move_to_back: puts the first ones behind the others, each part in its
   ReadyQueue queue;
   std::deque<Item> items(5);
   for (std::size_t i = 0; i < 2; ++i) queue.push(items[i]);
-  const std::uint64_t end = queue.end();
+  const QueuePosition end = queue.end();
   for (std::size_t i = 2; i < 5; ++i) queue.push(items[i]);
   queue.move_to_back(end);
   CHECK(emptied(queue) ==

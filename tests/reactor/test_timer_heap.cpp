@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <random>
 #include <set>
@@ -98,6 +99,24 @@ TEST_CASE("pop_due: the ends of the clock are deadlines like any other") {
   CHECK(heap.pop_due(at(0)) == &middle);
   CHECK(heap.pop_due(at(0)) == nullptr);
   CHECK(heap.next_deadline() == TimePoint::max());
+}
+
+TEST_CASE("add: when the count of the additions begins again, the order stays") {
+  TimerHeap heap(UINT32_MAX - 50);
+  std::deque<TestTimer> timers(100);
+  std::vector<Timer*> expected;
+  for (std::size_t i = 0; i < timers.size(); ++i) {
+    heap.add(timers[i], at(static_cast<int>(i % 2)));
+    if (i % 3 == 0) {
+      heap.remove(timers[i]);
+    } else if (i % 2 == 1) {
+      expected.push_back(&timers[i]);
+    }
+  }
+  for (std::size_t i = 98; i < 100; i -= 2) {
+    if (i % 3 != 0) expected.insert(expected.begin(), &timers[i]);
+  }
+  CHECK(emptied(heap) == expected);
 }
 
 TEST_CASE("next_deadline: is the earliest one, and none when the heap is empty") {

@@ -1,0 +1,19 @@
+// Public.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+namespace weir {
+
+class EventLoop;
+
+/// The loop that is running on this thread.
+///
+/// Errors    RuntimeError "no running event loop".
+EventLoop& get_running_loop();
+
+namespace detail {
+/// That loop, or null: set by run_forever().
+extern constinit thread_local EventLoop* running_loop;
+}  // namespace detail
+
+}  // namespace weir
