@@ -11,7 +11,9 @@
 #include <string>
 #include <string_view>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// A socket address as a value: IPv4, IPv6, or a unix path.
 ///

@@ -16,9 +16,10 @@
 #include <weir/net/socket.hpp>
 #include <weir/net/transport.hpp>
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// A connection that was made: both ends of the callback interface.
 template <class P = BaseProtocol>

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <type_traits>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// Where a server listens: one host, or several: create_server(factory, {"127.0.0.1", "::1"}, 80).
 /// An empty name is all interfaces, and so is no name at all.

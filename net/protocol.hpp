@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 class Transport;
 

@@ -11,9 +11,11 @@
 #include <utility>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/poison.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// The loop's one receive buffer. Every recv() lands here; what arrives stays valid until the event
 /// that brought it has been drained, so a reader may borrow it that long instead of copying. Ten
@@ -72,4 +74,5 @@ class ReadBlock : private DrainHook {
   bool headroom_free_ = true;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -10,9 +10,10 @@
 #include <vector>
 
 #include <weir/net/address.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// A TCP port: a number, also as text, or the name of a service. An empty text is port 0.
 ///

@@ -9,9 +9,10 @@
 
 #include <weir/net/transport.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// The system cannot send this file by itself, and the fallback is off.
 ///

@@ -14,10 +14,11 @@
 #include <weir/net/server.hpp>
 #include <weir/net/unix_server.hpp>
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/task/coro.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// How serve_on_threads() tells that it serves, and how it stops. Not for a co_await expression,
 /// unlike other options: nobody awaits it.

@@ -17,9 +17,10 @@
 #include <weir/net/socket.hpp>
 #include <weir/net/transport.hpp>
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 class ServerState;

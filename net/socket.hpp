@@ -11,10 +11,11 @@
 #include <utility>
 
 #include <weir/net/address.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/unique_fd.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// A non-blocking socket over a Kernel: one method a system call, and what it said as an IoResult
 /// or an errno.

@@ -14,8 +14,9 @@
 #include <weir/net/address.hpp>
 #include <weir/net/protocol.hpp>
 #include <weir/net/socket.hpp>
+#include <weir/reactor/export.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// A transport's socket, for looking at and for options: nothing that would send, receive or close.
 /// After the transport has closed, fd() is -1 and every call is EBADF.

@@ -8,9 +8,10 @@
 
 #include <weir/net/connect.hpp>
 #include <weir/net/socket.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Options of create_unix_connection().
 struct UnixConnectOptions {

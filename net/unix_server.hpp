@@ -9,9 +9,10 @@
 
 #include <weir/net/server.hpp>
 #include <weir/net/socket.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Options of create_unix_server().
 struct UnixServerOptions {

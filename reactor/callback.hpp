@@ -10,7 +10,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 namespace detail {
 template <class F>

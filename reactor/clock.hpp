@@ -6,7 +6,9 @@
 #include <limits>
 #include <ratio>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// All of weir's durations and deadlines: nanoseconds of a monotonic clock (292 years reach from
 /// either end).

@@ -9,7 +9,9 @@
 #include <system_error>
 #include <vector>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 // The errors of Python that asyncio raises, under Python's names. `what()` is what Python's str()
 // would print. docs/asyncio_map.md has the table; tests/messages.tsv has every text.

@@ -15,6 +15,7 @@
 #include <weir/reactor/callback.hpp>
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/executor.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/handle.hpp>
 #include <weir/reactor/intrusive_list.hpp>
 #include <weir/reactor/io_table.hpp>
@@ -30,7 +31,7 @@
 #include <weir/reactor/signals.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// The loop: runs what is ready, waits for descriptors and deadlines, and runs what they wake.
 ///

@@ -6,8 +6,9 @@
 #include <memory>
 
 #include <weir/reactor/callback.hpp>
+#include <weir/reactor/export.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Where blocking work goes: a bounded set of threads, or whatever a test's kernel puts in its
 /// place.

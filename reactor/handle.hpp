@@ -8,11 +8,12 @@
 
 #include <weir/reactor/callback.hpp>
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/pool.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 class EventLoop;
 

@@ -4,10 +4,12 @@
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// A timer that can always be armed: its place in the heap is kept for as long as it lives.
 ///
@@ -45,4 +47,5 @@ class HeldTimer : public Timer {
   Ref<LoopToken> loop_token_;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -4,7 +4,10 @@
 
 #include <utility>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// A member of at most one intrusive list. Unlinks itself when destroyed.
 class ListLink {
@@ -75,4 +78,5 @@ class IntrusiveList {
   ListLink head_;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

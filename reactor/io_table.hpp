@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/handle.hpp>
 #include <weir/reactor/poller/poller.hpp>
 #include <weir/reactor/ready_queue.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// Who wants to hear about which descriptor. Changes are collected and handed to the poller once a
 /// pass, so that a pause followed by a resume costs nothing.
@@ -96,4 +98,5 @@ class IoTable {
   std::size_t refused_count_ = 0;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -13,13 +13,14 @@
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/executor.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/poller/poller.hpp>
 
 struct addrinfo;  // <netdb.h>: known to net/ and to the kernels only
 struct sockaddr;  // <sys/socket.h>: likewise
 struct stat;      // <sys/stat.h>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What a system call said: a value, or an errno. EAGAIN is a result here, not an exception.
 struct IoResult {

@@ -8,10 +8,12 @@
 
 #include <weir/reactor/callback.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/handle.hpp>
 #include <weir/reactor/mailbox.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// A callback for a loop, from any thread: written while memory may be refused, sent when it must
 /// not be.
@@ -44,4 +46,5 @@ class Letter {
   Ref<HandleNode> node_;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 enum class LogLevel { debug, info, warning, error };
 const char* to_string(LogLevel level) noexcept;

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <mutex>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/poller/poller.hpp>
 #include <weir/reactor/ready_queue.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// The door between threads: runnables go in anywhere, and come out on the loop's thread in the
 /// order they went in.
@@ -42,4 +44,5 @@ class Mailbox {
   std::atomic<bool> has_mail_ = false;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

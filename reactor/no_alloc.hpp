@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// Brackets around code that must not ask for memory (docs/out_of_memory.md), for a test to hold it
 /// to that. The library's own, in no_alloc.cpp, do nothing; a program that brings others
@@ -27,4 +30,5 @@ struct MayAllocScope {
   ~MayAllocScope() { leave_may_alloc(); }
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/intrusive_list.hpp>
 #include <weir/reactor/ref.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 class EventLoop;
 

@@ -4,7 +4,10 @@
 
 #include <cstddef>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// Marks memory that nobody may read or write until unpoison(). AddressSanitizer then reports
 /// whoever does; without it both do nothing. The build picks the file: poison_asan.cpp or
@@ -14,4 +17,5 @@ void unpoison(const void* memory, std::size_t bytes) noexcept;
 /// Whether they do anything: who would only run to call them need not.
 extern const bool poisons;
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

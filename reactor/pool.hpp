@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <new>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// Blocks of memory from free lists, one list a size class of 64 bytes, one set of lists a thread.
 ///
@@ -40,4 +43,5 @@ inline void pool_free(void* block, std::size_t bytes) noexcept {
   pool_give(block, (bytes - 1) / pool_class_bytes);
 }
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <string>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 struct Runnable;
 
@@ -113,4 +116,5 @@ class ReadyQueue {
   QueuePosition end_ = 1;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

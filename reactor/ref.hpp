@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <utility>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// A strong reference to a T that counts itself, without atomics: T has `add_ref()` and
 /// `release()`.
@@ -58,4 +61,5 @@ class Counted {
   std::uint32_t references_ = 0;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -5,10 +5,11 @@
 #include <exception>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/log.hpp>
 #include <weir/reactor/no_alloc.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Calls the exception handler with what `describe` makes of a context with `message` and `error`.
 /// Where there is no memory for that, the handler gets the exception alone, under "out of memory".

@@ -8,10 +8,12 @@
 #include <map>
 #include <source_location>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/handle.hpp>
 #include <weir/reactor/kernel.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// Signals as callbacks: the handler sets a flag and wakes the poller; the loop does the rest on
 /// its own stack.
@@ -58,4 +60,5 @@ class Signals {
   std::atomic<bool> pending_ = false;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ready_queue.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// A runnable with a deadline. `slot` is its number in the heap, not_armed if it has none.
 struct Timer : Queueable {
@@ -89,4 +91,5 @@ class TimerHeap {
   std::size_t held_places_ = 0;  // Their timers may be armed or not: there is room for both.
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

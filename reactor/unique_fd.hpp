@@ -4,9 +4,10 @@
 
 #include <utility>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/kernel.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Owns one descriptor, and closes it once.
 ///

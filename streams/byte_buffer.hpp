@@ -8,7 +8,10 @@
 #include <limits>
 #include <string_view>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// Received, unread bytes: append at the back, consume at the front. They lie either in a block
 /// that somebody lends (the loop's receive buffer) or in a buffer of its own, always in one run.
@@ -92,4 +95,5 @@ class ByteBuffer {
   bool borrowed_ = false;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -8,8 +8,9 @@
 #include <string>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// The stream ended before the read was complete. What had arrived is in `partial`.
 ///

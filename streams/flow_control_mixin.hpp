@@ -7,9 +7,10 @@
 
 #include <weir/net/protocol.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/wait_list.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// The part of a stream protocol that drain() and wait_closed() wait on.
 ///

@@ -7,10 +7,12 @@
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/held_timer.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// A deadline that is put off all the time and passes seldom. The timer is not moved with it: when
 /// it goes off, it asks where the deadline is now. So a stream that is read a thousand times a
@@ -43,4 +45,5 @@ class LazyTimer final : public HeldTimer {
 std::exception_ptr make_timeout_error(const char* what, Duration after,
                                       const char* form = "() timed out after ") noexcept;
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

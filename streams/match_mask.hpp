@@ -9,7 +9,10 @@
 #include <span>
 #include <string_view>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// Where matches are, 64 positions at a time: bit i of `mask` is set when there is one at
 /// `offset + i`. A mask serves all the records that end in its 64 bytes, so that looking is paid
@@ -113,4 +116,5 @@ inline MatchBlock first_match_block(const char* at, std::size_t count, BytePair 
   return known_match_kernels().first_pair_block(at, count, pair.first, pair.second, pair.gap);
 }
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -7,10 +7,12 @@
 #include <memory>
 #include <string_view>
 
+#include <weir/reactor/export.hpp>
 #include <weir/streams/byte_buffer.hpp>
 #include <weir/streams/match_mask.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// What is known of where a separator is: how far the stream has been searched for it, and the
 /// matches in the last 64 positions of that. Short records come many to a block: it is searched
@@ -113,4 +115,5 @@ class MatchMemo {
   Way way_ = Way::once;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -11,11 +11,12 @@
 #include <utility>
 
 #include <weir/net/connect.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/streams/stream_reader.hpp>
 #include <weir/streams/stream_writer.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 class StreamReaderProtocol;
 

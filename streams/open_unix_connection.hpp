@@ -7,10 +7,11 @@
 #include <type_traits>
 
 #include <weir/net/unix_connect.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/streams/open_connection.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// UnixConnectOptions, and the reader's limit.
 struct OpenUnixOptions {

@@ -11,12 +11,14 @@
 #include <utility>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/promise.hpp>
 #include <weir/streams/read_forms.hpp>
 #include <weir/streams/reader_state.hpp>
 #include <weir/streams/separators.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 template <class Op>
 class OwningRead;
@@ -275,4 +277,5 @@ static_assert(std::is_trivially_destructible_v<ReadAwaitable<ReadUntilOp<AsStrin
 static_assert(std::is_trivially_destructible_v<ReadAwaitable<ReadUntilAnyOp<AsString>>>);
 static_assert(std::is_trivially_destructible_v<ReadAwaitable<ReadLineOp<AsString>>>);
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

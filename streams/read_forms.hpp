@@ -8,7 +8,10 @@
 #include <string>
 #include <string_view>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// into.assign(bytes), faster where the string need not grow. The bytes are the reader's: they do
 /// not lie in `into`.
@@ -53,4 +56,5 @@ struct AsOptional {
   }
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

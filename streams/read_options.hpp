@@ -8,7 +8,9 @@
 #include <string_view>
 #include <type_traits>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// What one call of readuntil(), readline() and their kin does differently.
 ///

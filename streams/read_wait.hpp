@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <exception>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/task/promise.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 class ReaderState;
 
@@ -48,4 +50,5 @@ struct ReadWait final : Queueable, Parked {
   std::exception_ptr error;    // It had to go on waiting, and could not.
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/streams/read_awaitable.hpp>
 #include <weir/streams/read_options.hpp>
@@ -15,7 +16,7 @@
 #include <weir/streams/record_ops.hpp>
 #include <weir/streams/separators.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What a StreamReader has that asyncio's does not: answers in the caller's string, records that
 /// are too long, looking ahead, and options, which are off at first.

@@ -16,6 +16,7 @@
 #include <weir/net/read_block.hpp>
 #include <weir/net/transport.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/task_base.hpp>
 #include <weir/streams/byte_buffer.hpp>
@@ -25,7 +26,8 @@
 #include <weir/streams/separators.hpp>
 #include <weir/streams/set_memo.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// The limit as a size. ValueError "Limit cannot be <= 0".
 std::size_t check_limit(std::ptrdiff_t limit);
@@ -293,4 +295,5 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   ReadWait own_wait_;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -8,11 +8,13 @@
 #include <string_view>
 #include <type_traits>
 
+#include <weir/reactor/export.hpp>
 #include <weir/streams/read_awaitable.hpp>
 #include <weir/streams/read_options.hpp>
 #include <weir/streams/reader_state.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 [[noreturn]] void throw_peek_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted);
 [[noreturn]] void throw_discard_failure(ReaderState& reader, Verdict verdict,
@@ -82,4 +84,5 @@ static_assert(std::is_trivially_destructible_v<ReadAwaitable<PeekOp<AsString>>>)
 static_assert(std::is_trivially_destructible_v<ReadAwaitable<DiscardOp>>);
 static_assert(std::is_trivially_destructible_v<ReadAwaitable<PieceOp<RecordPiece>>>);
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -10,7 +10,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// One separator of readuntil(): a string literal (with any NULs inside it), a std::string or a
 /// std::string_view.

@@ -8,11 +8,12 @@
 #include <utility>
 
 #include <weir/net/serve_on_threads.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/streams/start_server.hpp>
 #include <weir/streams/start_unix_server.hpp>
 #include <weir/streams/stream_reader_protocol.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

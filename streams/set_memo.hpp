@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// What is known of the set of separators that was looked for last.
 struct SetMemo {
@@ -21,4 +24,5 @@ struct SetMemo {
   std::vector<Scan> scans;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -6,10 +6,11 @@
 #include <type_traits>
 
 #include <weir/net/server.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/streams/stream_reader_protocol.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// ServerOptions, and the limit of every client's reader.
 struct StartServerOptions {

@@ -8,10 +8,11 @@
 #include <type_traits>
 
 #include <weir/net/unix_server.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/streams/stream_reader_protocol.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// UnixServerOptions, and the limit of every client's reader.
 struct StartUnixServerOptions {

@@ -10,6 +10,7 @@
 
 #include <weir/net/transport.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/streams/errors.hpp>
 #include <weir/streams/read_awaitable.hpp>
@@ -17,7 +18,7 @@
 #include <weir/streams/reader_state.hpp>
 #include <weir/streams/separators.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 inline constexpr std::ptrdiff_t default_limit_bytes = 64 * 1024;  // CPython streams.py
 

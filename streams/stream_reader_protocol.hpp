@@ -14,13 +14,14 @@
 #include <weir/net/read_block.hpp>
 #include <weir/net/transport.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/task.hpp>
 #include <weir/streams/flow_control_mixin.hpp>
 #include <weir/streams/stream_reader.hpp>
 #include <weir/streams/stream_writer.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What is called for every client: a coroutine function, or a plain one that returns nothing.
 ///

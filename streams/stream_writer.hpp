@@ -16,6 +16,7 @@
 
 #include <weir/net/transport.hpp>
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/pool.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/coro.hpp>
@@ -25,7 +26,7 @@
 #include <weir/streams/lazy_timer.hpp>
 #include <weir/streams/stream_reader.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

@@ -9,7 +9,10 @@
 #include <string>
 #include <utility>
 
-namespace weir::testing {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace testing {
 
 /// What check() of a CallGrammar throws.
 class GrammarError : public std::logic_error {
@@ -91,4 +94,5 @@ class CallGrammar {
   bool lost_ = false;
 };
 
-}  // namespace weir::testing
+}  // namespace testing
+}  // namespace weir

@@ -12,8 +12,10 @@
 
 #include <weir/net/protocol.hpp>
 #include <weir/net/testing/call_grammar.hpp>
+#include <weir/reactor/export.hpp>
 
-namespace weir::testing {
+namespace WEIR_API weir {
+namespace testing {
 
 /// A protocol that hands every call on to another one, and watches the order of the calls.
 ///
@@ -107,4 +109,5 @@ class CheckedBufferedProtocol final : public BufferedProtocol {
   CallGrammar grammar_;
 };
 
-}  // namespace weir::testing
+}  // namespace testing
+}  // namespace weir

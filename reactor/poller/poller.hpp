@@ -8,8 +8,9 @@
 #include <vector>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What somebody wants to hear about a descriptor.
 enum class Interest : std::uint8_t { none = 0, read = 1, write = 2, read_write = 3 };

@@ -7,7 +7,9 @@
 #include <iterator>
 #include <string_view>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// Every call of Kernel, and of the pollers and executors that a kernel hands out: what the kernels
 /// of reactor/sim count, script and fail.

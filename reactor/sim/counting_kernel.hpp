@@ -8,10 +8,11 @@
 #include <cstdint>
 #include <memory>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/sim/call.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Counts what goes through it to another kernel, its pollers and its executors: how many system
 /// calls does a line cost? Failed calls count too.

@@ -17,10 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/sim/call.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 struct FakeSocket;

@@ -9,10 +9,11 @@
 #include <memory>
 #include <optional>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/sim/call.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What is made of a call.
 enum class FaultKind : std::uint8_t {

@@ -7,9 +7,10 @@
 #include <string>
 #include <string_view>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/sim/fault_kernel.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What weir does when a call fails so. `./dev faults` holds it to this; docs/errno_policy.md says
 /// it to users.

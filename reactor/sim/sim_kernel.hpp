@@ -13,13 +13,14 @@
 #include <string_view>
 #include <vector>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/kernel.hpp>
 #include <weir/reactor/sim/call.hpp>
 #include <weir/reactor/sim/sim_options.hpp>
 #include <weir/reactor/sim/sim_stream.hpp>
 #include <weir/reactor/sim/sim_trace.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 struct SimSocket;

@@ -9,9 +9,10 @@
 #include <type_traits>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/sim/sim_random.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What a simulated kernel may do to a program. Nothing here is a lie: a real kernel does it too.
 enum class SimFault : std::uint8_t {

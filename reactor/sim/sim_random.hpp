@@ -7,8 +7,9 @@
 #include <initializer_list>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Numbers that look random and are the same everywhere: one seed, one run, in every build. The
 /// standard library's distributions differ from library to library; these do not.

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// What a SimKernel knows of one end of a connection: the truth, for a test to compare with what
 /// the program was told. The two ends of a connection have the numbers 2k (the client) and 2k + 1.

@@ -8,9 +8,10 @@
 #include <vector>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/sim/call.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// What happened in a simulation, in order: a hash of it always, the text if it was asked for.
 /// Equal hashes are equal runs.

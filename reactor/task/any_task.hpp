@@ -9,12 +9,13 @@
 #include <vector>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/future_base.hpp>
 #include <weir/reactor/task/task.hpp>
 #include <weir/reactor/task/task_base.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// A task whose result nobody asks for: every Task<T> is one. A handle: copies name the same task.
 ///

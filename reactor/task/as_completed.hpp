@@ -12,13 +12,14 @@
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/completions.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/ensure_future.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 struct AsCompletedOptions {
   std::optional<Delay> timeout = std::nullopt;

@@ -5,10 +5,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 template <class A>
 decltype(auto) awaiter_of(A&& awaitable) {
@@ -58,4 +60,5 @@ Coro<AwaitResult<A>> as_coro(A awaitable) {
   }
 }
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/handle.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/done_listener.hpp>
 #include <weir/reactor/task/future.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// Which of several futures have ended, in that order, and who waits for the next one. Futures are
 /// known by their index.
@@ -68,4 +70,5 @@ class Completions {
 /// The index of the next one that ends. `completions` is kept by the caller.
 Coro<std::size_t> next_completion(Completions* completions);
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -8,11 +8,12 @@
 #include <utility>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/outcome.hpp>
 #include <weir/reactor/task/promise.hpp>
 #include <weir/reactor/task/task_base.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 template <class T>
 class Coro;

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/future_base.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// Tells its owner that a future is done: once, from the ready queue, where a done callback would
 /// have its turn. Destroyed before that, it tells nobody. Keeps the future.
@@ -29,4 +31,5 @@ class DoneListener final : public FutureWaiter {
   Heard heard_;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -7,10 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/task.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// A future as itself, anything else as a task of the running loop.
 ///

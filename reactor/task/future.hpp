@@ -14,12 +14,13 @@
 #include <weir/reactor/callback.hpp>
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/future_base.hpp>
 #include <weir/reactor/task/outcome.hpp>
 #include <weir/reactor/task/promise.hpp>
 #include <weir/reactor/task/task_base.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 template <class T>
 class Future;

@@ -7,11 +7,13 @@
 #include <string>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/intrusive_list.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/ref.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 struct FutureBase;
 class TaskBase;
@@ -102,4 +104,5 @@ struct FutureBase : Counted<FutureBase> {
 /// The cancel of a plain future.
 bool cancel_plain_future(FutureBase& future, const std::string& message);
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

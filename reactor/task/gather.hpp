@@ -15,13 +15,14 @@
 #include <vector>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/done_listener.hpp>
 #include <weir/reactor/task/ensure_future.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/outcome.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// First argument of gather(): every failure is part of the result, none is thrown.
 struct ReturnExceptions {};

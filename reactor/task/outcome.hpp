@@ -8,8 +8,9 @@
 #include <utility>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 struct Nothing {};

@@ -9,9 +9,11 @@
 #include <string>
 #include <utility>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/pool.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 struct CoroOwner;
 struct PromiseBase;
@@ -99,4 +101,5 @@ struct Parked {
 /// The task that runs now on this thread; null outside of one.
 extern constinit thread_local TaskBase* current_task;
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -6,11 +6,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/outcome.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 // C++ cannot co_await in a catch block. These two take the place of Python's
 // `try: … except: await …` and `try: … finally: await …`.

@@ -15,12 +15,13 @@
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/letter.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/task.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

@@ -9,11 +9,12 @@
 #include <utility>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/letter.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/outcome.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

@@ -10,9 +10,10 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/task.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

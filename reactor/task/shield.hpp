@@ -7,12 +7,13 @@
 #include <string>
 #include <utility>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/done_listener.hpp>
 #include <weir/reactor/task/ensure_future.hpp>
 #include <weir/reactor/task/future.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

@@ -6,11 +6,12 @@
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/promise.hpp>
 #include <weir/reactor/task/task_base.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 /// A task that sleeps: a timer in the coroutine's frame.

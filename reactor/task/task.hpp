@@ -7,12 +7,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/task_base.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

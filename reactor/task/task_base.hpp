@@ -10,11 +10,13 @@
 #include <utility>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/task/future_base.hpp>
 #include <weir/reactor/task/promise.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// How deep coroutines may start each other on the real stack; deeper ones go through the
 /// trampoline.
@@ -131,4 +133,5 @@ class TaskBase : public Owned, public Queueable {
 /// The task that runs now, or RuntimeError "no running task".
 TaskBase& require_current_task();
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

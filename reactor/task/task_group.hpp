@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/coro.hpp>
@@ -22,7 +23,7 @@
 #include <weir/reactor/task/task.hpp>
 #include <weir/reactor/task/wait_list.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/coro.hpp>
@@ -19,7 +20,7 @@
 #include <weir/reactor/task/task_base.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

@@ -9,13 +9,14 @@
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/recovery.hpp>
 #include <weir/reactor/task/task_base.hpp>
 #include <weir/reactor/timer_heap.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 namespace detail {
 

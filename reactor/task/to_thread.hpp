@@ -8,10 +8,11 @@
 #include <utility>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/run_in_executor.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// Runs `function(arguments…)` on a thread of the default executor, for code that blocks.
 ///

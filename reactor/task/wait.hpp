@@ -10,11 +10,12 @@
 #include <vector>
 
 #include <weir/reactor/clock.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/awaitable.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future_base.hpp>
 
-namespace weir {
+namespace WEIR_API weir {
 
 /// When wait() returns.
 enum class ReturnWhen {

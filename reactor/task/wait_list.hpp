@@ -7,11 +7,13 @@
 #include <string>
 
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/intrusive_list.hpp>
 #include <weir/reactor/task/promise.hpp>
 #include <weir/reactor/task/task_base.hpp>
 
-namespace weir::detail {
+namespace WEIR_API weir {
+namespace detail {
 
 /// One of many tasks that wait for the same thing; the node lives in the coroutine's frame.
 /// Cancelling one leaves the others alone.
@@ -75,4 +77,5 @@ inline void wake_all(WaitList& list, const std::exception_ptr& error = nullptr) 
   while (ListWait* wait = list.front()) wait->wake(error);
 }
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

@@ -13,11 +13,13 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/sim/fake_kernel.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/task.hpp>
 
-namespace weir::testing {
+namespace WEIR_API weir {
+namespace testing {
 
 /// One run of a coroutine under a sweep: a loop of its own, over a kernel in memory whose clock
 /// moves when everybody waits.
@@ -100,4 +102,5 @@ std::string cancel_sweep(Make make, const std::function<std::string(SweepRun&)>&
   return detail::sweep_points(run_once, check, options);
 }
 
-}  // namespace weir::testing
+}  // namespace testing
+}  // namespace weir

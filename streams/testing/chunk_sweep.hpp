@@ -14,12 +14,14 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/export.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/task.hpp>
 #include <weir/reactor/testing/cancel_sweep.hpp>
 #include <weir/streams/stream_reader.hpp>
 
-namespace weir::testing {
+namespace WEIR_API weir {
+namespace testing {
 
 struct ChunkSweepOptions {
   std::ptrdiff_t limit = default_limit_bytes;  // The reader's.
@@ -110,4 +112,5 @@ std::string chunk_sweep(std::string_view input, Handler handler,
   });
 }
 
-}  // namespace weir::testing
+}  // namespace testing
+}  // namespace weir

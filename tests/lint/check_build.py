@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every source is built, every public header is installed with all that it includes."""
+"""Every source is built, every public header is installed with all that it includes.
+
+What an installed header declares, a shared library shows (reactor/export.hpp): it says so at each
+of its namespaces, and nobody else does."""
 
 import re
 
@@ -25,6 +28,15 @@ def check_installed(tree: Tree, header: str, installed: set[str]) -> None:
             tree.error(header, number, f"installed, but {include[1]} is not")
 
 
+def check_shown(tree: Tree, header: str, installed: set[str]) -> None:
+    for number, line in tree.lines(header):
+        shown = line.startswith("namespace WEIR_API weir {")
+        if header in installed and line.startswith("namespace") and "weir" in line and not shown:
+            tree.error(header, number, "installed: write namespace WEIR_API weir {")
+        if header not in installed and shown:
+            tree.error(header, number, "shown by a shared library, but not installed")
+
+
 def check(tree: Tree, paths: list[str]) -> None:
     named: set[str] = set()
     for folder in LIBRARY + ("tests",):
@@ -42,6 +54,7 @@ def check(tree: Tree, paths: list[str]) -> None:
             tree.error(source, 1, "in no meson.build: never compiled")
     for header in tree.files(LIBRARY, ".hpp"):
         check_installed(tree, header, {path for path in named if path.endswith(".hpp")})
+        check_shown(tree, header, named)
 
 
 if __name__ == "__main__":

@@ -181,6 +181,14 @@ class Build(Copy):
         self.append("reactor/clock.hpp", "#include <weir/net/planted.hpp>\n")
         self.assert_found("build", "installed, but net/planted.hpp is not")
 
+    def test_an_installed_header_that_a_shared_library_hides_is_found(self):
+        self.replace("net/server.hpp", "namespace WEIR_API weir {", "namespace weir {")
+        self.assert_found("build", "installed: write namespace WEIR_API weir {")
+
+    def test_a_header_that_is_shown_but_not_installed_is_found(self):
+        self.replace("net/listener.hpp", "namespace weir::detail {", "namespace WEIR_API weir {")
+        self.assert_found("build", "shown by a shared library, but not installed")
+
 
 class Signposts(Copy):
     def plant(self, old: str, new: str) -> None:
