@@ -233,7 +233,6 @@ class EventLoop {
  private:
   enum class State { idle, running, closing, closed };
   class RunningScope;
-
   template <class F>
   detail::Ref<detail::HandleNode> make_handle(F&& callback, const char* function,
                                               const std::source_location& where) {

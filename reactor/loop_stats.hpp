@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 /// What the loop has done, for tests and measurements.
 struct LoopStats {

@@ -43,7 +43,7 @@ struct ListsCloser {
 };
 thread_local ListsCloser lists_closer;
 
-constexpr std::size_t bytes_of(std::size_t size_class) noexcept {
+constexpr std::size_t size_of(std::size_t size_class) noexcept {
   return (size_class + 1) * pool_class_bytes;
 }
 
@@ -61,14 +61,14 @@ void* pool_take(std::size_t, std::size_t size_class) {
   FreeBlock*& head = lists.heads[size_class];
   FreeBlock* const block = head;
   if (block == nullptr) [[unlikely]]
-    return ::operator new(bytes_of(size_class));
+    return ::operator new(size_of(size_class));
   head = block->next;
-  lists.room += bytes_of(size_class);
+  lists.room += size_of(size_class);
   return block;
 }
 
 void pool_give(void* block, std::size_t size_class) noexcept {
-  const std::size_t bytes = bytes_of(size_class);
+  const std::size_t bytes = size_of(size_class);
   if (bytes > lists.room) [[unlikely]]
     return give_without_room(block, size_class);
   FreeBlock*& head = lists.heads[size_class];

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-namespace weir {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
 
 class EventLoop;
 

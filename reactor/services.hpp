@@ -6,7 +6,10 @@
 #include <utility>
 #include <vector>
 
-namespace weir::detail {
+#include <weir/reactor/export.hpp>
+
+namespace WEIR_API weir {
+namespace detail {
 
 /// Objects of a loop, one a type at most: what a layer above it keeps for all that it does there.
 ///
@@ -44,4 +47,5 @@ class Services {
   std::vector<Service> services_;
 };
 
-}  // namespace weir::detail
+}  // namespace detail
+}  // namespace weir

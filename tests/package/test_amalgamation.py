@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from installed import CONSUMER, ROOT, SAYS, new_folder, real, run
 
-sys.path.insert(0, str(ROOT / "package"))
+sys.path.insert(0, str(ROOT / "docs/package"))
 import amalgamate  # noqa: E402
 
 FILE = re.compile(r"^// ---- (\S+) -+$", re.MULTILINE)

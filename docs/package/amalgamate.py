@@ -11,7 +11,7 @@ import argparse
 import pathlib
 import re
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("reactor", "net", "streams")
 INCLUDE = re.compile(r"#include <(?:weir/(?P<ours>[^>]+)|(?P<system>[^>]+))>")
 LEFT_OUT = re.compile(r"// SPDX-License-Identifier: MIT|#pragma once|// (Public\.|Internal: .*)")
