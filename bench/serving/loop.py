@@ -117,26 +117,35 @@ def must_show(results: dict) -> list[Row]:
     return found
 
 
+def table_of(results: dict) -> list[list[str]]:
+    """The head, and a row for each operation."""
+    programs = list(dict.fromkeys(who for cell in results.values() for who in cell))
+    rows = [["operation", *programs]]
+    for key, cell in results.items():
+        name, _, armed = key.partition(" ")
+        label = SHOWN[name] + (f", {int(armed):,}" if armed else "")
+        rows.append(
+            [label, *(f"{cell[who]['ns']:,.1f}" if who in cell else "-" for who in programs)]
+        )
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench loop", description=__doc__)
     parser.add_argument("--programs", type=pathlib.Path, default=PROGRAMS)
     parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--peers", action="store_true", help="everybody, not weir alone")
     parser.add_argument("--quick", action="store_true", help="not a million timers")
+    parser.add_argument("--write", action="store_true", help="also docs/serving.md")
     options = parser.parse_args()
     programs = programs_of(options.programs, options.peers)
     rounds = 3 if options.quick else 7
     results = measure_all(programs, all_cells(options.quick), rounds)
     ratios = must_show(results)
     print(*as_text(ratios), sep="\n")
-    rows = []
-    for key, cell in results.items():
-        name, _, armed = key.partition(" ")
-        label = SHOWN[name] + (f", {int(armed):,}" if armed else "")
-        shown = [f"{cell[who]['ns']:,.1f}" if who in cell else "-" for who in programs]
-        rows.append([label, *shown])
+    head, *body = table_of(results)
     print("\nns, medians")
-    print(table(["operation", *programs], rows))
+    print(table(head, body))
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "loop.json"
     everything = {
@@ -145,6 +154,10 @@ def main() -> None:
         "cells": results,
     }
     file.write_text(json.dumps(everything, indent=1) + "\n")
+    if options.write:
+        import page
+
+        print(page.rewrite(options.out))
     print(f"{len(results)} cells, in {file}")
 
 

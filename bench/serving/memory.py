@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 
+import page
 from field import OUT, PROGRAMS, Contestant, everybody
 from report import describe_machine, table
 from runs import Server, allow_many_descriptors
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="not only weir and the floor")
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--quick", action="store_true", help="a fifth of the connections")
+    parser.add_argument("--write", action="store_true", help="also docs/serving.md")
     options = parser.parse_args()
     if options.quick:
         options.connections //= 5
@@ -121,6 +123,8 @@ def main() -> None:
         "servers": found,
     }
     file.write_text(json.dumps(everything, indent=1) + "\n")
+    if options.write:
+        print(page.rewrite(options.out))
     print(f"{len(found)} servers, in {file}")
 
 

@@ -2,7 +2,6 @@
 """Tables for the terminal and for docs/serving.md."""
 
 import pathlib
-import re
 
 from field import BUILD, HERE  # Before the others: it says where they are.
 
@@ -103,64 +102,7 @@ def terminal(everything: dict, rows: list[wanted.Row]) -> list[str]:
     return lines
 
 
-# ---- The page
-
-def lost_cells(cells: dict) -> list[list[str]]:
-    """Where the cheapest of weir's servers takes more than the cheapest peer."""
-    found = []
-    for name, cell in cells.items():
-        ours = {who: seen["cpu_ns"] for who, seen in cell.items() if who.startswith("weir")}
-        peers = {
-            who: seen["cpu_ns"]
-            for who, seen in cell.items()
-            if who not in ours and not who.startswith("floor")
-        }
-        if not ours or not peers:
-            continue
-        best, peer = min(ours, key=ours.__getitem__), min(peers, key=peers.__getitem__)
-        ratio = ours[best] / peers[peer]
-        if ratio > 1:
-            found.append([name, best, peer, f"{ratio:.2f}"])
-    return found
-
-
-def what_kind_of_run(everything: dict) -> list[str]:
-    """A figure is worth what its run was."""
-    medians = [seen for cell in everything["cells"].values() for seen in cell.values()]
-    disturbed = sum(seen["disturbed"] > 0 for seen in medians)
-    effort = everything["effort"]
-    quick = " It was a **quick** run, of a few cells: expect other figures from a full one."
-    return [
-        f"This run measured {len(everything['cells'])} cells for {effort['seconds']:g} s a time."
-        + (quick if effort["quick"] else ""),
-        f"Of its {len(medians)} medians, {disturbed} rest on a run during which others used the "
-        "machine.",
-    ]
-
-
-def page(everything: dict, rows: list[wanted.Row]) -> str:
-    cells = []
-    for name, cell in everything["cells"].items():
-        cells += [f"### {name}", "", *markdown(CELL_HEAD, cell_rows(cell)), ""]
-    cells.append(DISTURBED)
-    lost = lost_cells(everything["cells"])
-    head = ["cell", "best of weir", "best peer", "CPU a request, weir / peer"]
-    figures = {
-        "run": what_kind_of_run(everything),
-        "machine": [f"- {name}: {value}" for name, value in everything["machine"].items()],
-        "wanted": wanted.as_markdown(rows),
-        "lost": markdown(head, lost) if lost else ["None in this run."],
-        "cells": cells,
-        "skipped": [f"- {line}" for line in everything["skipped"]] or ["Nobody."],
-        **{
-            what: markdown(["server", "cell", title], counted_rows(everything[what], digits))
-            for what, title, digits in COUNTED
-        },
-    }
-    text = (HERE / "serving.md.in").read_text(encoding="utf-8")
-    hole = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
-    return hole.sub(lambda found: "\n".join(figures[found[1]]), text)
-
+# ---- Plots
 
 def plot(everything: dict, kind: str) -> str:
     """Processor time for a request: a row for each cell, a point for each server."""
@@ -201,8 +143,3 @@ def write_plots(everything: dict, folder: pathlib.Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in plots(everything).items():
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def write_page(everything: dict, rows: list[wanted.Row], docs: pathlib.Path) -> None:
-    (docs / "serving.md").write_text(page(everything, rows), encoding="utf-8")
-    write_plots(everything, docs / "serving")

@@ -60,6 +60,13 @@ class Server:
     def __enter__(self):
         return self
 
+    def stop(self) -> str:
+        """What it says when it is told to end."""
+        self.process.terminate()
+        rest = self.process.stdout.read()
+        self.process.wait(SECONDS_TO_START)
+        return rest
+
     def __exit__(self, *_):
         self.process.terminate()
         try:

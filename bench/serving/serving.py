@@ -10,7 +10,9 @@ import time
 
 import beside
 import costs
+import page
 import report
+import threads
 from contest import FULL, QUICK, contest, summary
 from field import OUT, PROGRAMS, RESP_KV, Cell, cells, everybody
 from ratios import JUDGED, Results, must_show
@@ -99,6 +101,8 @@ def main() -> int:
         extra += beside.beside_a_firehose(
             options.programs, judged, effort, 1 if options.quick else 3
         )
+        progress("two loops on two threads")
+        extra += threads.two_loops(options.programs, effort, 3 if options.quick else 5)
     for tool in costs.missing_tools():
         print(f"skipped: what {tool} counts: it is not installed")
     if not options.no_counts and not costs.missing_tools():
@@ -125,8 +129,7 @@ def main() -> int:
     report.write_plots(everything, options.out)
     print(*report.terminal(everything, rows), sep="\n")
     if options.write:
-        report.write_page(everything, rows, report.ROOT / "docs")
-        print("docs/serving.md is written")
+        print(page.rewrite(options.out))
     print(f"{len(results.cells)} cells in {time.monotonic() - began:.0f} s, in {file}")
     return 0
 

@@ -6,6 +6,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -13,8 +14,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import costs  # noqa: E402
+import page  # noqa: E402
 import report  # noqa: E402
-from contest import DISTURBED, contest, summary, undisturbed  # noqa: E402
+import threads  # noqa: E402
+from contest import DISTURBED, Effort, contest, summary, undisturbed  # noqa: E402
 from field import FLOORS, Cell, Contestant, cells, own  # noqa: E402
 from ratios import Results, floor_ratios, latency_ratios, line_ratios, peer_ratios  # noqa: E402
 from runs import Run, RunError, Server, finish_load, run, start_load  # noqa: E402
@@ -152,6 +155,20 @@ def a_run(cpu_ns=1.0, others=0.0):
     return Run(1e9 / cpu_ns, cpu_ns, 1.0, 2.0, 3.0, others)
 
 
+class TwoLoops(unittest.TestCase):
+    def test_they_tell_their_connections_when_they_are_stopped(self):
+        both = threads.contestants(PROGRAMS)
+        cell = Cell("echo", 64, 10, 1)
+        seen, said = threads.run(PROGRAMS, both["two"], cell, Effort(0.0, 0.2))
+        self.assertEqual(said, "connections: 5 5\n")
+        self.assertGreater(seen.cpu_ns, 0)
+
+    def test_the_larger_share_is_that_of_the_busier_loop(self):
+        self.assertEqual(threads.larger_share("connections: 30 70\n"), 0.7)
+        with self.assertRaises(RunError):
+            threads.larger_share("")
+
+
 class TheContest(unittest.TestCase):
     def test_the_order_alternates(self):
         order = []
@@ -225,6 +242,7 @@ class Pages(unittest.TestCase):
         cell = {name: summary([a_run(value)]) for name, value in cell.items()}
         return {
             "machine": {"processor": "abacus"},
+            "must_show": [Row(2, "a / b", 3.0, 2.0)._asdict() | {"verdict": "NOT MET"}],
             "effort": {"seconds": 0.4, "quick": True},
             "skipped": ["tokio: not installed"],
             "cells": {"echo 64 B x 64 x 1": cell},
@@ -233,7 +251,7 @@ class Pages(unittest.TestCase):
         }
 
     def page(self):
-        return report.page(self.everything(), [Row(2, "a / b", 3.0, 2.0)])
+        return page.fill({"serving": self.everything()})
 
     def test_a_cell_that_is_lost_is_listed_as_lost(self):
         self.assertIn("| echo 64 B x 64 x 1 | weir protocol | libuv | 1.50 |", self.page())
@@ -246,6 +264,31 @@ class Pages(unittest.TestCase):
 
     def test_a_quick_run_says_that_it_was_one(self):
         self.assertIn("It was a **quick** run", self.page())
+
+    def test_what_was_not_measured_says_how_to(self):
+        self.assertIn("Not measured: `./dev bench memory --peers --write` does it.", self.page())
+        self.assertIn("Not measured: `./dev bench loop --peers --write` does it.", self.page())
+
+    def test_memory_and_the_loop_join_the_page_with_their_claims(self):
+        def part(line, claim, **more):
+            row = Row(line, claim, 1.0, 2.0)
+            return {"machine": {"commit": "abc"}, "must_show": [row._asdict()], **more}
+
+        text = page.fill(
+            {
+                "serving": self.everything(),
+                "memory": part(7, "little", connections=10_000,
+                               servers={"libuv": {"idle": 270.0, "after a burst": 1234.0}}),
+                "loop": part(8, "fast", cells={"timer_fire 1000": {"weir": {"ns": 12.34}}}),
+            }
+        )
+        self.assertIn("| 7 | little | 1 | ≤ 2 | met |\n| 8 | fast | 1 | ≤ 2 | met |", text)
+        self.assertIn("| libuv | 270 | 1,234 |", text)
+        self.assertIn("| timer: call_at + fire, 1,000 | 12.3 |", text)
+
+    def test_without_a_run_of_the_servers_there_is_no_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIn("comes first", page.rewrite(pathlib.Path(folder), pathlib.Path(folder)))
 
     def test_a_plot_has_a_point_for_each_server(self):
         found = report.plots(self.everything())

@@ -109,15 +109,25 @@ class LogScale:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Powers of ten; with few of them in sight, the 2s and 5s between them, too."""
+        """Powers of ten; with few of them in sight, as many between them as it takes."""
         decades = range(math.floor(self.low), math.ceil(self.high) + 1)
-        steps = (1,) if self.high - self.low > 3 else (1, 2, 5)
-        return [step * 10.0 ** decade for decade in decades for step in steps
-                if self.low <= math.log10(step * 10.0 ** decade) <= self.high]
+        found: list[float] = []
+        for steps in STEPS[0 if self.high - self.low > 3 else 1:]:
+            found = [round(step * 10.0 ** decade, 9) for decade in decades for step in steps
+                     if self.low <= math.log10(step * 10.0 ** decade) <= self.high]
+            if len(found) >= FEWEST_TICKS:
+                break
+        return found
+
+
+FEWEST_TICKS = 3
+STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(step / 10 for step in range(10, 100, 5)),
+         tuple(step / 10 for step in range(10, 100)))
 
 
 def number(value: float) -> str:
-    return f"{value:,.0f}".replace(",", " ") if value >= 1 else f"{value:g}"
+    whole = value >= 1 and value == round(value)
+    return f"{value:,.0f}".replace(",", " ") if whole else f"{value:g}"
 
 
 def stroke(series: Series) -> str:

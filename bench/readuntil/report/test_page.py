@@ -102,6 +102,10 @@ class Plots(unittest.TestCase):
             "weir::detail::ReaderState::take()", "__memcpy_avx_unaligned_erms", "main")],
             ["search", "search", "malloc and free", "reader", "copy", "rest"])
 
+    def test_a_narrow_axis_has_three_ticks_at_least(self):
+        self.assertEqual(svg.LogScale([7000, 15000], 0, 100).ticks(), [7000, 10000, 15000])
+        self.assertEqual(svg.LogScale([7100, 7400], 0, 100).ticks(), [7100, 7200, 7300, 7400])
+
     def test_ticks_are_round_numbers_in_sight(self):
         self.assertEqual(svg.LogScale([1, 64], 0, 100).ticks(), [1, 2, 5, 10, 20, 50])
         self.assertEqual(svg.LogScale([1, 100000], 0, 100).ticks(), [1, 10, 100, 1000, 10000,
