@@ -15,11 +15,22 @@ OUT = BUILD / "serving"
 CARGO_SOURCES = pathlib.Path("/usr/share/cargo/registry")  # Where Debian puts librust-*-dev.
 
 
+USUAL_BUFFER = 64 * 1024  # Of servers whose author has to own one.
+LARGE_BUFFER = 2**18
+
+
 @dataclasses.dataclass(frozen=True)
 class Contestant:
     name: str
     kind: str  # echo or lines
     command: tuple[str, ...]
+    takes_buffer: bool = False  # The size of its receive buffer, as a last argument.
+
+    def command_for(self, request_bytes: int) -> tuple[str, ...]:
+        """As its author would who knew the requests: none takes several reads."""
+        if self.takes_buffer and request_bytes > USUAL_BUFFER:
+            return (*self.command, str(LARGE_BUFFER))
+        return self.command
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,12 +95,12 @@ def own(programs: pathlib.Path) -> list[Contestant]:
 # ---- Who: the peers
 
 def compiled_peers(programs: pathlib.Path) -> list[Contestant]:
-    def program(name, kind, file, *arguments):
-        return Contestant(name, kind, (str(programs / file), *arguments))
+    def program(name, kind, file, *arguments, **more):
+        return Contestant(name, kind, (str(programs / file), *arguments), **more)
 
     return [
-        program("Asio callbacks", "echo", "asio_callbacks"),
-        program("Asio coroutines", "echo", "asio_coroutines", "echo"),
+        program("Asio callbacks", "echo", "asio_callbacks", takes_buffer=True),
+        program("Asio coroutines", "echo", "asio_coroutines", "echo", takes_buffer=True),
         program("libuv", "echo", "libuv"),
         program("libevent", "echo", "libevent", "echo"),
         program("Asio read_until", "lines", "asio_coroutines", "lines"),
@@ -133,7 +144,7 @@ def tokio_peers(programs: pathlib.Path, skipped: list[str]) -> list[Contestant]:
     if file is None:
         return []
     return [
-        Contestant("tokio", "echo", (file, "echo")),
+        Contestant("tokio", "echo", (file, "echo"), takes_buffer=True),
         Contestant("tokio read_until", "lines", (file, "lines")),
         Contestant("tokio LinesCodec", "lines", (file, "lines_codec")),
         Contestant("tokio, batched", "lines", (file, "lines_batched")),

@@ -20,7 +20,7 @@ WARM = 50  # Opened, used and kept before the first look: what is made once is m
 BURST = 500
 REQUEST = b"x" * 63 + b"\n"
 SECONDS = 30
-SMALL_BUFFERS = {"Asio callbacks": ("4096",), "Asio coroutines": ("4096",), "tokio": ("4096",)}
+SMALL_BUFFER = ("4096",)
 WANTED = {  # Idle, and after a burst.
     "weir protocol": (256, 400),
     "weir streams, views": (768, 1024),
@@ -70,7 +70,7 @@ def settled(pid: int) -> int:
 
 
 def measure(contestant: Contestant, connections: int) -> dict:
-    command = contestant.command + SMALL_BUFFERS.get(contestant.name, ())
+    command = contestant.command + (SMALL_BUFFER if contestant.takes_buffer else ())
     with Server(command) as server:
         clients = [connect(server.port, i) for i in range(WARM)]
         use(clients)

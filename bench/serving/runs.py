@@ -133,7 +133,7 @@ def of_load(seen: dict) -> Run:
 
 def run(programs: pathlib.Path, contestant: Contestant, cell: Cell, warm_up, seconds) -> Run:
     server_core, client_core = cores()
-    with Server(contestant.command, server_core) as server:
+    with Server(contestant.command_for(cell.bytes), server_core) as server:
         load = start_load(
             programs,
             server.port,

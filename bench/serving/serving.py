@@ -13,8 +13,8 @@ import costs
 import page
 import report
 import threads
-from contest import FULL, QUICK, contest, summary
-from field import OUT, PROGRAMS, RESP_KV, Cell, cells, everybody
+from contest import FULL, MOST_REPEATS, QUICK, Patience, contest, summary
+from field import OUT, PROGRAMS, RESP_KV, Cell, cells, everybody, own
 from ratios import JUDGED, Results, must_show
 from runs import RunError, allow_many_descriptors, run
 
@@ -39,14 +39,17 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def measure_cells(wanted, contestants, effort, programs) -> dict:
+def measure_cells(wanted, contestants, effort, programs, patience) -> dict:
     found = {}
     for cell in wanted:
         progress(str(cell))
         ours = [one for one in contestants if one.kind == cell.kind]
         rounds = effort.rounds or cell.rounds
         seen = contest(
-            ours, rounds, lambda one: run(programs, one, cell, effort.warm_up, effort.seconds)
+            ours,
+            rounds,
+            lambda one: run(programs, one, cell, effort.warm_up, effort.seconds),
+            patience,
         )
         found[str(cell)] = {name: summary(runs) for name, runs in seen.items()}
     return found
@@ -69,7 +72,7 @@ def count_calls(contestants, programs) -> dict:
         for depth in depths:
             cell = Cell(kind, 64, 64, depth)
             progress(f"system calls: {cell}")
-            batches = max(4, BATCHES[depth] // 20)
+            batches = max(4, BATCHES[depth] // 40)
             found[str(cell)] = {
                 one.name: costs.system_calls(programs, one, cell, batches)
                 for one in contestants
@@ -93,7 +96,8 @@ def main() -> int:
         if options.only in str(cell) and (cell.quick or not options.quick)
     ]
     began = time.monotonic()
-    results = Results(measure_cells(wanted, contestants, effort, options.programs))
+    patience = Patience(MOST_REPEATS // 4 if options.quick else MOST_REPEATS)
+    results = Results(measure_cells(wanted, contestants, effort, options.programs, patience))
     extra = []
     if not options.only:
         judged = [one for one in contestants if one.name in JUDGED]
@@ -102,12 +106,13 @@ def main() -> int:
             options.programs, judged, effort, 1 if options.quick else 3
         )
         progress("two loops on two threads")
-        extra += threads.two_loops(options.programs, effort, 3 if options.quick else 5)
+        extra += threads.two_loops(options.programs, effort, 3, patience)
     for tool in costs.missing_tools():
         print(f"skipped: what {tool} counts: it is not installed")
     if not options.no_counts and not costs.missing_tools():
         results.instructions = count_instructions(contestants, options.programs)
-        results.calls = count_calls(contestants, options.programs)
+        traced = own(options.programs) if options.quick else contestants
+        results.calls = count_calls(traced, options.programs)
 
     rows = must_show(results, extra)
     if options.only or not options.peers:

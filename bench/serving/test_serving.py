@@ -17,7 +17,7 @@ import costs  # noqa: E402
 import page  # noqa: E402
 import report  # noqa: E402
 import threads  # noqa: E402
-from contest import DISTURBED, Effort, contest, summary, undisturbed  # noqa: E402
+from contest import DISTURBED, Effort, Patience, contest, summary, undisturbed  # noqa: E402
 from field import FLOORS, Cell, Contestant, cells, own  # noqa: E402
 from ratios import Results, floor_ratios, latency_ratios, line_ratios, peer_ratios  # noqa: E402
 from runs import Run, RunError, Server, finish_load, run, start_load  # noqa: E402
@@ -177,16 +177,29 @@ class TheContest(unittest.TestCase):
             order.append(contestant.name)
             return a_run()
 
-        contest([Contestant("a", "echo", ()), Contestant("b", "echo", ())], 3, run_once)
+        both = [Contestant("a", "echo", ()), Contestant("b", "echo", ())]
+        contest(both, 3, run_once, Patience())
         self.assertEqual("".join(order), "abbaab")
 
     def test_a_disturbed_run_is_repeated(self):
         runs = iter([a_run(5, others=0.5), a_run(4)])
-        self.assertEqual(undisturbed(lambda: next(runs)).cpu_ns, 4)
+        self.assertEqual(undisturbed(lambda: next(runs), Patience()).cpu_ns, 4)
 
     def test_after_some_attempts_the_least_disturbed_counts(self):
         runs = iter([a_run(1, 0.5), a_run(2, 0.3), a_run(3, 0.4), a_run(4)])
-        self.assertEqual(undisturbed(lambda: next(runs)).cpu_ns, 2)
+        self.assertEqual(undisturbed(lambda: next(runs), Patience()).cpu_ns, 2)
+
+    def test_patience_is_for_the_whole_run(self):
+        patience = Patience(repeats=3)
+        runs = iter([a_run(number, others=0.5) for number in range(1, 9)])
+        for first in (1, 4, 6):  # Two repeats, one, none.
+            self.assertEqual(undisturbed(lambda: next(runs), patience).cpu_ns, first)
+
+    def test_a_server_of_large_requests_has_a_buffer_for_them(self):
+        owner = Contestant("Asio", "echo", ("asio",), takes_buffer=True)
+        self.assertEqual(owner.command_for(1024), ("asio",))
+        self.assertEqual(owner.command_for(100 * 1024), ("asio", "262144"))
+        self.assertEqual(Contestant("libuv", "echo", ("uv",)).command_for(100 * 1024), ("uv",))
 
     def test_a_summary_has_medians_and_extremes(self):
         seen = summary([a_run(1), a_run(9), a_run(2, others=2 * DISTURBED)])

@@ -4,7 +4,7 @@
 import pathlib
 import statistics
 
-from contest import Effort, undisturbed
+from contest import Effort, Patience, undisturbed
 from field import Cell, Contestant
 from runs import RunError, Server, cores, finish_load, of_load, start_load
 from wanted import Row
@@ -44,7 +44,9 @@ def larger_share(said: str) -> float:
     return max(each) / sum(each)
 
 
-def two_loops(programs: pathlib.Path, effort: Effort, rounds: int) -> list[Row]:
+def two_loops(
+    programs: pathlib.Path, effort: Effort, rounds: int, patience: Patience
+) -> list[Row]:
     both = contestants(programs)
     found = []
     for cell in CELLS:
@@ -59,7 +61,7 @@ def two_loops(programs: pathlib.Path, effort: Effort, rounds: int) -> list[Row]:
 
         for number in range(rounds):
             for name in list(both)[:: 1 if number % 2 == 0 else -1]:
-                cost[name].append(undisturbed(lambda: one_run(name)).cpu_ns)
+                cost[name].append(undisturbed(lambda: one_run(name), patience).cpu_ns)
         measured = statistics.median(cost["two"]) / statistics.median(cost["one"])
         found.append(Row(9, f"two loops / one loop, CPU a request, {cell}", measured, AT_MOST))
     claim = f"two loops: of {CELLS[-1].connections:,} connections, the larger share"
