@@ -127,6 +127,7 @@ void EventLoop::run_forever() {
   } while (!stopping_);
 }
 
+// [run_once]
 /// One pass. Ready callbacks are called here, and in the drain of each event, and nowhere else.
 inline void EventLoop::run_once() {
   if (io_.any_changed() || io_.any_refused()) [[unlikely]]
@@ -156,6 +157,7 @@ inline bool EventLoop::poll_is_due() {
   return passes_since_poll_ == max_passes_without_poll ||
          now - busy_since_ >= busy_time_without_poll;
 }
+// [/run_once]
 
 /// The pass that stop() ends runs what was ready and what is due. What its events have woken waits
 /// for the next run, like all that the callbacks of a last pass schedule (docs.python.org,

@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT / "tests/lint"))
 
 import md  # noqa: E402
 
-TOP = {"README.md": "about.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+TOP = {"README.md": "about.md", "CONTRIBUTING.md": "contributing.md",
+       "CHANGELOG.md": "changelog.md"}
 NOT_SHOWN = {".git", "build", "__pycache__"}
 LANGUAGES = {".cpp": "cpp", ".hpp": "cpp", ".py": "python", ".build": "meson", ".yml": "yaml",
              ".md": "markdown", ".c": "c", ".json": "json"}
@@ -130,18 +131,20 @@ class Pages:
 
     def inline_svg(self, page: str, alternative: str, link: str) -> str:
         """The diagram itself; nothing if this is a picture with colours of its own."""
-        text = (ROOT / posixpath.normpath(posixpath.join(posixpath.dirname(page), link))).read_text(
-            encoding="utf-8")
+        path = ROOT / posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
+        text = path.read_text(encoding="utf-8")
         if DIAGRAM not in text.split(">", 1)[0]:
             return ""
-        text = re.sub(r"<style>.*?</style>|<!--.*?-->|<title>.*?</title>", "", text, flags=re.DOTALL)
+        text = re.sub(r"<style>.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
         text = re.sub(r"\s*\n\s*", "", text.strip())
         label = alternative.replace("&", "&amp;").replace('"', "&quot;")
         text = text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
         return f'<figure class="diagram">{text}</figure>'
 
     def relinked(self, page: str, text: str) -> str:
-        return MARKDOWN_LINK.sub(lambda match: match[1] + self.target(page, match[2]) + match[3], text)
+        def new(match: re.Match) -> str:
+            return match[1] + self.target(page, match[2]) + match[3]
+        return MARKDOWN_LINK.sub(new, text)
 
     def target(self, page: str, link: str) -> str:
         path, hash_mark, anchor = link.partition("#")
@@ -190,7 +193,8 @@ def finish_search(site: pathlib.Path) -> None:
     """Takes the shown files out of the index, and writes what a page on the disk searches with."""
     path = site / "search/search_index.json"
     index = json.loads(path.read_text(encoding="utf-8"))
-    index["docs"] = [entry for entry in index["docs"] if not entry["location"].startswith("source/")]
+    index["docs"] = [entry for entry in index["docs"]
+                     if not entry["location"].startswith("source/")]
     path.write_text(json.dumps(index, separators=(",", ":")), encoding="utf-8")
     worker = next((site / "assets/javascripts/workers").glob("search.*.js"))
     code = worker.read_text(encoding="utf-8")

@@ -11,7 +11,8 @@ import urllib.parse
 LOADED = {("script", "src"), ("img", "src"), ("source", "src"), ("iframe", "src"),
           ("link", "href"), ("video", "src"), ("audio", "src"), ("object", "data")}
 ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//|[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-CSS_URL = re.compile(r"url\(\s*['\"]?((?:https?:)?//[^)'\"]+)|@import\s+['\"]((?:https?:)?//[^'\"]+)")
+CSS_URL = re.compile(r"url\(\s*['\"]?((?:https?:)?//[^)'\"]+)|"
+                     r"@import\s+['\"]((?:https?:)?//[^'\"]+)")
 
 
 class Page(html.parser.HTMLParser):

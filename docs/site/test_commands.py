@@ -74,16 +74,16 @@ class Console(unittest.TestCase):
 class OneByte(unittest.TestCase):
     def test_the_commands_of_one_byte_show_one_receive_and_one_send(self):
         page = (ROOT / "docs/one_byte.md").read_text(encoding="utf-8")
-        block = next(fence for fence in md.fences(page) if fence.target.endswith("test_commands.py"))
-        serve, ask = block.body
-        self.assertTrue(serve.startswith("strace ") and " nc " in ask, block.body)
+        serve, ask = next(fence.body for fence in md.fences(page) if fence.kind == "run")
+        self.assertTrue(serve.startswith("strace ") and " nc " in ask)
         for tool in ("strace", "nc"):
             self.assertIsNotNone(shutil.which(tool), f"apt-get install {tool}")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         with tempfile.NamedTemporaryFile("r") as calls:
-            command = here(serve).replace("7777", port).replace("strace ", f"strace -o {calls.name} ")
+            command = here(serve).replace("7777", port)
+            command = command.replace("strace ", f"strace -o {calls.name} ")
             server = subprocess.Popen(command.split(), stdout=subprocess.PIPE, text=True,
                                       start_new_session=True)
             try:
@@ -96,7 +96,8 @@ class OneByte(unittest.TestCase):
                 os.killpg(server.pid, signal.SIGTERM)  # strace, and what it traces.
                 server.communicate(timeout=SECONDS)
             text = pathlib.Path(calls.name).read_text(encoding="utf-8")
-        self.assertEqual(len(re.findall(r'^sendto\(\d+, "a\\nb\\nc\\n"', text, re.MULTILINE)), 1, text)
+        sent = re.findall(r'^sendto\(\d+, "a\\nb\\nc\\n"', text, re.MULTILINE)
+        self.assertEqual(len(sent), 1, text)
         self.assertEqual(len(re.findall(r'"a\\nb\\nc\\n"', text)), 2, text)  # One in, one out.
 
     def wait_for(self, path: str, what: str) -> None:

@@ -34,7 +34,7 @@ class Built(unittest.TestCase):
         return site.errors
 
     def test_links_that_lead_somewhere_are_clean(self):
-        self.assertEqual(self.errors_of('<a href="book/one.html#top">a</a> <a href="#b" id="b">c</a>'
+        self.assertEqual(self.errors_of('<a href="book/one.html#top">a</a><a href="#b" id="b">c</a>'
                                         '<a href="https://example.org/x">d</a>'), [])
 
     def test_a_link_to_a_page_that_is_not_there_is_found(self):
@@ -46,7 +46,8 @@ class Built(unittest.TestCase):
                          ["index.html:1: book/one.html#end: no such anchor"])
 
     def test_a_folder_without_an_index_is_found(self):
-        self.assertEqual(self.errors_of('<a href="book/">a</a>'), ["index.html:1: book/: no such file"])
+        self.assertEqual(self.errors_of('<a href="book/">a</a>'),
+                         ["index.html:1: book/: no such file"])
 
     def test_a_script_from_elsewhere_is_found(self):
         self.assertEqual(self.errors_of('<script src="https://example.org/x.js"></script>'),

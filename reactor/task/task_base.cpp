@@ -85,6 +85,7 @@ void TaskBase::report_bad_yield() {
       });
 }
 
+// [trampoline]
 /// Resumes one coroutine after the other, each from this same stack frame: neither a long chain of
 /// awaits nor a deep one grows the stack, whether the compiler makes tail calls or not.
 void TaskBase::run_trampoline() {
@@ -94,6 +95,7 @@ void TaskBase::run_trampoline() {
   }
   current_task = outer;
 }
+// [/trampoline]
 
 void TaskBase::complete() {
   unlink();

@@ -41,9 +41,10 @@ def part_of(tree: Tree, target: str) -> list[str]:
     if not name:
         return [line for line in lines
                 if "SPDX-License" not in line and not ANY_MARK.fullmatch(line)]
-    begins = [i for i, line in enumerate(lines) if re.fullmatch(MARK.format(re.escape(name)), line)]
-    ends = [i for i, line in enumerate(lines)
-            if re.fullmatch(MARK.format("/" + re.escape(name)), line)]
+    begin = re.compile(MARK.format(re.escape(name)))
+    end = re.compile(MARK.format("/" + re.escape(name)))
+    begins = [i for i, line in enumerate(lines) if begin.fullmatch(line)]
+    ends = [i for i, line in enumerate(lines) if end.fullmatch(line)]
     if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
         raise NoSuchPart(f"{path} has no part [{name}] that begins once and ends once")
     inner = [line for line in lines[begins[0] + 1:ends[0]] if not ANY_MARK.fullmatch(line)]
@@ -53,8 +54,8 @@ def part_of(tree: Tree, target: str) -> list[str]:
 def help_of(tree: Tree, command: str, known: dict[str, str | None] = {}) -> str | None:
     """What `./dev COMMAND --help` says; None if it is no command."""
     if command not in known:
-        done = subprocess.run([tree.root / "dev", command, "--help"], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run([tree.root / "dev", command, "--help"], capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, check=False)
         known[command] = done.stdout if done.returncode == 0 else None
     return known[command]
 
@@ -66,7 +67,7 @@ def check_commands(tree: Tree, page: str, fence: md.Fence) -> None:
             if not words or words[:2] == ["git", "clone"] or words[0] == "cd":
                 continue
             if words[0] != "./dev" or len(words) < 2:
-                tree.error(page, number, f"{words[0]} is not ./dev: say <!-- run: the test of it -->")
+                tree.error(page, number, f"{words[0]} is not ./dev: which test runs it?")
                 continue
             text = help_of(tree, words[1]) if words[1] != "--help" else ""
             if text is None:

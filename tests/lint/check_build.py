@@ -5,6 +5,7 @@
 What an installed header declares, a shared library shows (reactor/export.hpp): it says so at each
 of its namespaces, and nobody else does."""
 
+import posixpath
 import re
 
 from tree import LIBRARY, Tree, main
@@ -14,7 +15,7 @@ def listed(tree: Tree, build_file: str) -> set[str]:
     """The file names in a meson.build, as paths from the root."""
     folder = build_file.rpartition("/")[0]
     names = re.findall(r"'([^']+\.[hc]pp)'", tree.text(build_file))
-    return {f"{folder}/{name}" for name in names}
+    return {posixpath.normpath(f"{folder}/{name}") for name in names}
 
 
 def check_installed(tree: Tree, header: str, installed: set[str]) -> None:

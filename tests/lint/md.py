@@ -39,7 +39,8 @@ def fences(text: str) -> list[Fence]:
             continue
         indent, marks, language = opening.groups()
         end = at + 1
-        while end < len(lines) and not re.fullmatch(rf" *{marks[0]}{{{len(marks)},}}\s*", lines[end]):
+        closing = re.compile(rf" *{marks[0]}{{{len(marks)},}}\s*")
+        while end < len(lines) and not closing.fullmatch(lines[end]):
             end += 1
         body = [line.removeprefix(indent) for line in lines[at + 1:end]]
         directive = DIRECTIVE.match(lines[at - 1]) if at else None

@@ -55,9 +55,11 @@ Fate fate_of(const Shape& shape) {
 
 // Shapes that declare something.
 
+// [kept]
 Lazy declared_in_while(Source source) {
   while (auto line = co_await source.maybe()) ++steps;
 }
+// [/kept]
 Lazy declared_in_if(Source source) {
   if (const bool flag = co_await source.flag()) steps += flag ? 1 : 0;
 }
@@ -165,9 +167,11 @@ Lazy sole_if(Source source) {  // lint: shape on purpose
 Lazy sole_while(Source source) {  // lint: shape on purpose
   while (co_await source.flag()) ++steps;
 }
+// [dropped]
 Lazy while_not_empty(Source source) {  // lint: shape on purpose
   while (!(co_await source.line()).empty()) ++steps;
 }
+// [/dropped]
 Lazy do_while(Source source) {  // lint: shape on purpose
   do {
     ++steps;
