@@ -159,34 +159,34 @@ class Pages:
         return posixpath.relpath(place_of(there), place) + hash_mark + anchor
 
 
-def configuration(pages: pathlib.Path) -> str:
-    """mkdocs.yml with every glob written out. Each page of docs/ must have its place in it."""
-    named: set[str] = set()
-    lines = []
-    for line in (HERE / "mkdocs.yml").read_text(encoding="utf-8").splitlines():
-        entry = re.match(r"^( +)- (?:glob: )?(\S+\.md)$", line)
-        if not entry:
-            lines.append(line)
+ENTRY = re.compile(r"^( +)- (glob: |\"[^\"]+\": )?(\S+\.md)$")
+
+
+def configuration(pages: pathlib.Path, text: str) -> str:
+    """The text of mkdocs.yml with every glob written out: what no other line names. Each page of
+    docs/ must have its place in it."""
+    entries = [ENTRY.match(line) for line in text.splitlines()]
+    named = {entry[3] for entry in entries if entry and entry[2] != "glob: "}
+    for path in sorted(named):
+        if not (pages / path).is_file():
+            raise SiteError(f"docs/site/mkdocs.yml: there is no {path}")
+    lines: list[str] = []
+    for line, entry in zip(text.splitlines(), entries):
+        if entry and entry[2] == "glob: ":
+            found = {path.relative_to(pages).as_posix() for path in pages.glob(entry[3])} - named
+            named |= found
+            # A README comes before the pages beside it.
+            first = sorted(found, key=lambda path: path.replace("README.md", ""))
+            lines += [f"{entry[1]}- {path}" for path in first]
             continue
-        indent, pattern = entry.groups()
-        if "glob:" in line:
-            found = sorted(path.relative_to(pages).as_posix() for path in pages.glob(pattern))
-        else:
-            found = [pattern] if (pages / pattern).is_file() else []
-            if not found:
-                raise SiteError(f"docs/site/mkdocs.yml: there is no {pattern}")
-        named.update(found)
-        lines += [f"{indent}- {path}" for path in found]
-    kept = []
-    for line in lines:  # A section whose glob found nothing is left out.
-        if kept and re.match(r"^  - .*:$", kept[-1]) and not line.startswith("      "):
-            kept.pop()
-        kept.append(line)
+        if lines and re.match(r"^  - .*:$", lines[-1]) and not line.startswith("      "):
+            lines.pop()  # A section whose glob has found nothing.
+        lines.append(line)
     everywhere = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}
     lost = sorted(path for path in everywhere - named if not path.startswith("source/"))
     if lost:
         raise SiteError(f"docs/site/mkdocs.yml does not name {', '.join(lost)}")
-    return "\n".join(kept) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def finish_search(site: pathlib.Path) -> None:
@@ -213,7 +213,8 @@ def build(folder: pathlib.Path) -> pathlib.Path:
     shutil.copyfile(HERE / "theme/book.css", pages / "book.css")
     (folder / "theme").mkdir()
     shutil.copyfile(HERE / "theme/main.html", folder / "theme/main.html")
-    (folder / "mkdocs.yml").write_text(configuration(pages), encoding="utf-8")
+    text = (HERE / "mkdocs.yml").read_text(encoding="utf-8")
+    (folder / "mkdocs.yml").write_text(configuration(pages, text), encoding="utf-8")
     python_path = os.pathsep.join([str(HERE), str(ROOT / "tests/lint")])
     done = subprocess.run(
         ["mkdocs", "build", "--strict", "--quiet", "-f", folder / "mkdocs.yml"],

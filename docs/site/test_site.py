@@ -101,5 +101,39 @@ class Copied(unittest.TestCase):
         self.assertEqual(self.pages.prose("docs/readuntil.md", 1, picture), picture)
 
 
+class Configuration(unittest.TestCase):
+    """The list of the pages."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.pages = pathlib.Path(folder.name)
+        for path in ("README.md", "a/README.md", "a/1.md", "a/2.md"):
+            (self.pages / path).parent.mkdir(exist_ok=True)
+            (self.pages / path).write_text("# Page\n", encoding="utf-8")
+
+    def nav(self, *lines: str) -> list[str]:
+        return build.configuration(self.pages, "\n".join(lines)).splitlines()
+
+    def test_a_glob_names_what_no_other_line_does(self):
+        self.assertEqual(self.nav("  - README.md", "  - A:", "      - glob: a/*.md", "  - B:",
+                                  '      - "Two": a/2.md'),
+                         ["  - README.md", "  - A:", "      - a/README.md", "      - a/1.md",
+                          "  - B:", '      - "Two": a/2.md'])
+
+    def test_a_section_without_pages_is_left_out(self):
+        self.assertEqual(self.nav("  - A:", "      - glob: **/*.md", "  - B:",
+                                  "      - glob: b/*.md", "  - C:", "      - README.md")[-2:],
+                         ["  - C:", "      - README.md"])
+
+    def test_a_page_without_a_place_is_an_error(self):
+        with self.assertRaisesRegex(build.SiteError, "does not name a/1.md, a/2.md, a/README.md"):
+            self.nav("  - README.md")
+
+    def test_a_place_without_a_page_is_an_error(self):
+        with self.assertRaisesRegex(build.SiteError, "there is no b.md"):
+            self.nav("  - glob: **/*.md", "  - b.md")
+
+
 if __name__ == "__main__":
     unittest.main()
