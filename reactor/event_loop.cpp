@@ -146,6 +146,7 @@ inline void EventLoop::run_once() {
   }
   run_hooks();
 }
+// [/run_once]
 
 /// Whether the kernel has waited long enough.
 inline bool EventLoop::poll_is_due() {
@@ -157,7 +158,6 @@ inline bool EventLoop::poll_is_due() {
   return passes_since_poll_ == max_passes_without_poll ||
          now - busy_since_ >= busy_time_without_poll;
 }
-// [/run_once]
 
 /// The pass that stop() ends runs what was ready and what is due. What its events have woken waits
 /// for the next run, like all that the callbacks of a last pass schedule (docs.python.org,

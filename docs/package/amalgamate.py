@@ -62,7 +62,8 @@ class Amalgamation:
 
     def opening(self, name: str, what: str) -> str:
         version = re.search(r"version: '([^']+)'", self.text("meson.build"))[1]
-        licence = "".join(f"// {line}".rstrip() + "\n" for line in self.text("LICENSE").splitlines())
+        lines = self.text("LICENSE").splitlines()
+        licence = "".join(f"// {line}".rstrip() + "\n" for line in lines)
         return (f"// {name} of weir {version}, one of two files: weir.hpp and weir.cpp.\n"
                 f"// {what}\n// Made by ./dev amalgamate: change weir's own files instead.\n"
                 f"//\n{licence}")
