@@ -155,9 +155,9 @@ def main() -> None:
     }
     file.write_text(json.dumps(everything, indent=1) + "\n")
     if options.write:
-        import page
+        import pages
 
-        print(page.rewrite(options.out))
+        print(pages.rewrite(options.out))
     print(f"{len(results)} cells, in {file}")
 
 

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-import page
+import pages
 from field import OUT, PROGRAMS, Contestant, everybody
 from report import describe_machine, table
 from runs import Server, allow_many_descriptors
@@ -124,7 +124,7 @@ def main() -> None:
     }
     file.write_text(json.dumps(everything, indent=1) + "\n")
     if options.write:
-        print(page.rewrite(options.out))
+        print(pages.rewrite(options.out))
     print(f"{len(found)} servers, in {file}")
 
 

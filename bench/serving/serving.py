@@ -10,7 +10,7 @@ import time
 
 import beside
 import costs
-import page
+import pages
 import report
 import threads
 from contest import FULL, MOST_REPEATS, QUICK, Patience, contest, summary
@@ -134,7 +134,7 @@ def main() -> int:
     report.write_plots(everything, options.out)
     print(*report.terminal(everything, rows), sep="\n")
     if options.write:
-        print(page.rewrite(options.out))
+        print(pages.rewrite(options.out))
     print(f"{len(results.cells)} cells in {time.monotonic() - began:.0f} s, in {file}")
     return 0
 

@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import costs  # noqa: E402
-import page  # noqa: E402
+import pages  # noqa: E402
 import report  # noqa: E402
 import threads  # noqa: E402
 from contest import DISTURBED, Effort, Patience, contest, summary, undisturbed  # noqa: E402
@@ -264,7 +264,7 @@ class Pages(unittest.TestCase):
         }
 
     def page(self):
-        return page.fill({"serving": self.everything()})
+        return pages.fill({"serving": self.everything()})
 
     def test_a_cell_that_is_lost_is_listed_as_lost(self):
         self.assertIn("| echo 64 B x 64 x 1 | weir protocol | libuv | 1.50 |", self.page())
@@ -287,7 +287,7 @@ class Pages(unittest.TestCase):
             row = Row(line, claim, 1.0, 2.0)
             return {"machine": {"commit": "abc"}, "must_show": [row._asdict()], **more}
 
-        text = page.fill(
+        text = pages.fill(
             {
                 "serving": self.everything(),
                 "memory": part(7, "little", connections=10_000,
@@ -301,7 +301,7 @@ class Pages(unittest.TestCase):
 
     def test_without_a_run_of_the_servers_there_is_no_page(self):
         with tempfile.TemporaryDirectory() as folder:
-            self.assertIn("comes first", page.rewrite(pathlib.Path(folder), pathlib.Path(folder)))
+            self.assertIn("comes first", pages.rewrite(pathlib.Path(folder), pathlib.Path(folder)))
 
     def test_a_plot_has_a_point_for_each_server(self):
         found = report.plots(self.everything())

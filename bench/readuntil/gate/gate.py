@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares what a record costs with what is written down. See ./dev bench --help."""
+"""Compares what a record, or a request, costs with what is written down. See ./dev bench --help."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import served  # noqa: E402
 from counts import COUNTS, MACHINE_COUNTS, UNITS, Failed, made_with, measure  # noqa: E402
 
 ROOT = HERE.parents[2]
@@ -69,12 +70,13 @@ def table(cells: dict[str, dict[str, float]]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/bench/bench/readuntil")
+    parser.add_argument("--servers", type=pathlib.Path, default=ROOT / "build/bench/bench/serving")
     parser.add_argument("--file", type=pathlib.Path, default=ROOT / "bench/gate.json")
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--update", action="store_true")
     options = parser.parse_args()
     try:
-        cells = measure(options.build).cells
+        cells = measure(options.build).cells | served.measure(options.servers)
         here = made_with(options.compiler)
     except Failed as error:
         print(f"{error}\n0 passed, 1 failed")
