@@ -106,7 +106,7 @@ def main() -> int:
             options.programs, judged, effort, 1 if options.quick else 3
         )
         progress("two loops on two threads")
-        extra += threads.two_loops(options.programs, effort, 3, patience)
+        extra += threads.two_loops(options.programs, effort, 5, patience)
     for tool in costs.missing_tools():
         print(f"skipped: what {tool} counts: it is not installed")
     if not options.no_counts and not costs.missing_tools():

@@ -83,7 +83,7 @@ class Serving {
  public:
   /// call(options) serves.
   template <class Call>
-  explicit Serving(Call call, ThreadsOptions options = {}) {
+  explicit Serving(const Call& call, ThreadsOptions options = {}) {
     options.stop = &stop_;
     const auto place = std::make_shared<std::promise<Endpoint>>();
     options.listening = [place](const Server& server) {
@@ -218,7 +218,7 @@ constexpr int many = 1000;
 /// Counts the connections of each loop; the copies belong to one loop each.
 class Numbering {
  public:
-  void operator()(StreamReader, StreamWriter writer) {
+  void operator()(const StreamReader&, const StreamWriter& writer) {
     writer.write(std::to_string(++connections_) + "\n");
   }
 
@@ -250,7 +250,7 @@ TEST_SUITE("system/serve_on_threads" * doctest::timeout(30)) {
     std::atomic<int> calls = 0;
     std::promise<void> entered;
     std::promise<void> gate;
-    Serving serving(on_threads(2, [&](StreamReader, StreamWriter writer) {
+    Serving serving(on_threads(2, [&](const StreamReader&, const StreamWriter& writer) {
       if (++calls == 1) {
         entered.set_value();
         gate.get_future().wait();

@@ -121,8 +121,9 @@ class LogScale:
 
 
 FEWEST_TICKS = 3
-STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(step / 10 for step in range(10, 100, 5)),
+STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
          tuple(step / 10 for step in range(10, 100)))
+ROOM = 46  # Between the names of ticks.
 
 
 def number(value: float) -> str:
@@ -186,9 +187,12 @@ def dots(title: str, note: str, x_title: str, rows: list[str], series: list[Seri
         if i % 2 == 0:
             canvas.rectangle(left - 290, TOP + step * i, right - left + 290, step, "band")
         canvas.text(left - 10, TOP + step * (i + 0.5) + 4, row, "end")
+    named = left - ROOM
     for tick in x_of.ticks():
         canvas.line(x_of(tick), TOP, x_of(tick), bottom)
-        canvas.text(x_of(tick), bottom + 20, number(tick), "middle")
+        if x_of(tick) - named >= ROOM:
+            named = x_of(tick)
+            canvas.text(named, bottom + 20, number(tick), "middle")
     canvas.line(left, bottom, right, bottom, "axis")
     canvas.text((left + right) / 2, bottom + 42, x_title, "middle")
     for each in series:
