@@ -17,6 +17,7 @@ CARGO_SOURCES = pathlib.Path("/usr/share/cargo/registry")  # Where Debian puts l
 
 USUAL_BUFFER = 64 * 1024  # Of servers whose author has to own one.
 LARGE_BUFFER = 2**18
+LARGE_ROUND = 64 * 2**20  # Bytes that are on their way at a time.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.kind} {size(self.bytes)} x {self.connections} x {self.depth}"
+
+    @property
+    def stretch(self) -> int:
+        """How many times longer than others it runs: each of its rounds of requests takes long."""
+        return 2 if self.bytes * self.connections * self.depth >= LARGE_ROUND else 1
 
 
 def size(count: int) -> str:

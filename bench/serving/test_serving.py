@@ -146,6 +146,11 @@ class TheServers(unittest.TestCase):
                     seen = run(PROGRAMS, contestant, cell, 0, 0.1)
                     self.assertGreater(seen.rate, 0)
 
+    def test_one_that_answers_nothing_in_time_has_more(self):
+        cell = Cell("echo", 102400, 100, 1)
+        slow = Contestant("slow", "echo", (str(PROGRAMS / "raw_echo"),))
+        self.assertGreater(run(PROGRAMS, slow, cell, 0, 0.0001).rate, 0)
+
     def test_one_that_cannot_start_is_named(self):
         with self.assertRaisesRegex(RunError, "weir_streams nonsense said"):
             Server((str(PROGRAMS / "weir_streams"), "nonsense"))
