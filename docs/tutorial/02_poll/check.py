@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What step 2 must do, and its exercise."""
 
-from server import expect
+from server import GUARD, expect
 
 
 def a_silent_client_holds_up_nobody(run):
@@ -97,7 +97,7 @@ def closed(client) -> bool:
     except OSError:
         return True
     finally:
-        client.socket.settimeout(client.guard)
+        client.socket.settimeout(GUARD)
 
 
 def who_waits_is_served_when_there_is_room(run):

@@ -15,7 +15,7 @@ import steps
 from program import ROOT, sources
 
 LEARN = pathlib.Path(os.environ.get("LEARN_DIR", ROOT / "learn"))
-SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 def fail(text: str) -> None:
@@ -119,7 +119,7 @@ def check_own(arguments, flags: list[str]) -> int:
 
 def check_all(flags: list[str]) -> int:
     results = []
-    with concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(8 * (os.cpu_count() or 1)) as pool:
         running = [(claim, pool.submit(claim.violation, flags)) for claim in steps.claims()]
         for claim, future in running:
             violation = future.result()

@@ -6,12 +6,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import threading
 
 TUTORIAL = pathlib.Path(__file__).resolve().parents[1]
 ROOT = TUTORIAL.parents[1]
 BUILD = pathlib.Path(os.environ.get("LEARN_BUILD_DIR", ROOT / "build" / "tutorial"))
-FLAGS = ["-std=c++20", "-O0", "-g", "-Wall", "-Wextra"]
+FLAGS = ["-std=c++20", "-O0", "-Wall", "-Wextra"]
 SOURCES = ("*.cpp", "*.hpp")
+COMPILERS = threading.Semaphore(os.cpu_count() or 1)  # That run at the same time.
 
 
 class CompileError(Exception):
@@ -51,8 +53,9 @@ def compile_program(files: dict[str, pathlib.Path], flags: list[str]) -> pathlib
     for name, path in files.items():
         shutil.copyfile(path, folder / name)
     units = sorted(name for name in files if name.endswith(".cpp"))
-    made = subprocess.run([*command, *units, "-o", "program.new"], cwd=folder, text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    with COMPILERS:
+        made = subprocess.run([*command, *units, "-o", "program.new"], cwd=folder, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if made.returncode != 0:
         raise CompileError(made.stderr)
     if made.stderr:

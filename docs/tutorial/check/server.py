@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A program of the tutorial while it runs, and its clients.
 
-Nothing here sleeps for a fixed time and hopes. What must come is waited for, with GUARD as the
-longest time; and settle() finds out from /proc when a program has done all that it was given.
+Nothing here sleeps for a fixed time and hopes. What must come is waited for, until the program has
+been asleep for a second: a program that is only slow, on a machine that is busy, is not asleep. And
+settle() finds out from /proc when a program has done all that it was given.
 """
 
 import os
@@ -15,7 +16,10 @@ import subprocess
 import tempfile
 import time
 
-START_GUARD = 20.0  # Seconds, for a program to say where it listens.
+GUARD = 60.0  # Seconds, after which we give up, whatever the program does.
+PACE = 0.05  # Seconds between two looks at a program from which nothing comes.
+ASLEEP = 20  # So many times in a row it was asleep: nothing will come any more.
+BUSY = 1.0  # Seconds of processor time, for nothing: it will not sleep any more.
 
 
 class Hint(Exception):
@@ -32,13 +36,27 @@ def expect(truth: bool, name: str, text: str) -> None:
         raise Hint(name, text)
 
 
+class Silence:
+    """Nothing comes from a program: has it just not got round to it, or will it never come?"""
+
+    def __init__(self, server: "Server"):
+        self.server = server
+        self.asleep = 0
+        self.begin = time.monotonic()
+
+    def lasts(self) -> bool:
+        """To be asked at every PACE."""
+        self.asleep = self.asleep + 1 if self.server.state() in "SZ" else 0
+        return self.asleep >= ASLEEP or time.monotonic() - self.begin > GUARD
+
+
 class Client:
     """A connection to the program. Its calls never raise: check what they return."""
 
-    def __init__(self, port: int, guard: float):
-        self.guard = guard
-        self.ended = ""  # Why receive() came back early: "eof", "reset", "guard".
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=guard)
+    def __init__(self, server: "Server"):
+        self.server = server
+        self.ended = ""  # Why receive() came back early: "eof", "reset", "silence".
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=GUARD)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data: bytes) -> None:
@@ -50,13 +68,16 @@ class Client:
     def receive(self, count: int) -> bytes:
         """Up to `count` bytes: less if the stream ends, or if nothing comes for too long."""
         got = bytearray()
-        self.socket.settimeout(self.guard)
+        silence = Silence(self.server)
+        self.socket.settimeout(PACE)
         while len(got) < count:
             try:
                 piece = self.socket.recv(count - len(got))
             except TimeoutError:
-                self.ended = "guard"
-                break
+                if silence.lasts():
+                    self.ended = "silence"
+                    break
+                continue
             except OSError:
                 self.ended = "reset"
                 break
@@ -64,11 +85,23 @@ class Client:
                 self.ended = "eof"
                 break
             got += piece
+            silence = Silence(self.server)
+        self.socket.settimeout(GUARD)
         return bytes(got)
 
     def receive_all(self) -> bytes:
         """Everything until the stream ends; look at `ended`."""
         return self.receive(1 << 30)
+
+    def receive_line(self) -> bytes:
+        """Up to the next end of line, without it; less if that does not come."""
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            byte = self.receive(1)
+            if not byte:
+                break
+            line += byte
+        return bytes(line).rstrip(b"\r\n")
 
     def ask(self, data: bytes) -> bytes:
         """Sends, and gives back as many bytes as it has sent."""
@@ -86,21 +119,25 @@ class Client:
             self.ended = "reset"
             return b""
         finally:
-            self.socket.settimeout(self.guard)
+            self.socket.settimeout(GUARD)
 
     def pump(self, data: bytes, window: int = 1 << 15) -> bytes:
         """Sends and receives at the same time, until as much has come back as was sent; never has
         more than `window` bytes under way."""
         got = bytearray()
         rest = memoryview(data)
+        silence = Silence(self.server)
         self.socket.setblocking(False)
         while len(got) < len(data):
             room = window - (len(data) - len(rest) - len(got))
             readable, writable, _ = select.select(
-                [self.socket], [self.socket] if rest and room > 0 else [], [], self.guard)
+                [self.socket], [self.socket] if rest and room > 0 else [], [], PACE)
             if not readable and not writable:
-                self.ended = "guard"
-                break
+                if silence.lasts():
+                    self.ended = "silence"
+                    break
+                continue
+            silence = Silence(self.server)
             try:
                 if writable:
                     rest = rest[self.socket.send(rest[:room]):]
@@ -115,7 +152,7 @@ class Client:
             except OSError:
                 self.ended = "reset"
                 break
-        self.socket.settimeout(self.guard)
+        self.socket.settimeout(GUARD)
         return bytes(got)
 
     def end(self) -> None:
@@ -137,8 +174,7 @@ class Client:
 class Server:
     """A program that listens. Use it in a `with`."""
 
-    def __init__(self, program: pathlib.Path, arguments: list[str], guard: float):
-        self.guard = guard
+    def __init__(self, program: pathlib.Path, arguments: list[str]):
         self.clients: list[Client] = []
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen([str(program), "0", *arguments], stdin=subprocess.DEVNULL,
@@ -148,7 +184,7 @@ class Server:
     def _read_port(self) -> int:
         output = self.process.stdout
         line = b""
-        if select.select([output], [], [], START_GUARD)[0]:
+        if select.select([output], [], [], GUARD)[0]:
             line = output.readline()
         words = line.split(b":")
         if len(words) != 2 or not words[1].strip().isdigit():
@@ -159,7 +195,7 @@ class Server:
 
     def connect(self) -> Client:
         try:
-            self.clients.append(Client(self.port, self.guard))
+            self.clients.append(Client(self))
         except OSError as error:
             raise Hint("refused", f"A client cannot connect: {error.strerror}. Does the program "
                        "still run?") from error
@@ -180,14 +216,24 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(status.partition("VmHWM:")[2].split()[0])
 
+    def _processor_time(self) -> float:
+        status = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        ticks = status.rpartition(")")[2].split()[11:13]
+        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
     def sleeps(self) -> bool:
-        """Whether it comes to rest: asleep, twenty times one after the other."""
-        deadline = time.monotonic() + self.guard
+        """Whether it comes to rest: asleep, twenty times one after the other. If not, it has used
+        the processor for a second.
+        """
+        begin = time.monotonic()
+        used = self._processor_time()
         in_a_row = 0
-        while in_a_row < 20 and time.monotonic() < deadline:
+        while in_a_row < 20:
             in_a_row = in_a_row + 1 if self.state() == "S" else 0
+            if self._processor_time() - used > BUSY or time.monotonic() - begin > GUARD:
+                return False
             time.sleep(0.001)  # Only the pace of looking.
-        return in_a_row == 20
+        return True
 
     def _in_flight(self) -> int:
         """Bytes, and clients, that wait in the kernel on either side of its connections."""
@@ -205,12 +251,14 @@ class Server:
 
     def settle(self) -> bool:
         """Waits until it has taken all that was sent to it, and sleeps. False if it never does."""
-        deadline = time.monotonic() + self.guard
-        while time.monotonic() < deadline:
-            if self._in_flight() == 0 and self.state() in "SZ":
-                return True
+        silence = Silence(self)
+        looks = 0
+        while not (self._in_flight() == 0 and self.state() in "SZ"):
             time.sleep(0.001)  # Only the pace of looking.
-        return False
+            looks += 1
+            if looks % (PACE * 1000) == 0 and silence.lasts():
+                return False
+        return True
 
     # ---- What we do to it
 
@@ -228,10 +276,13 @@ class Server:
 
     def exit_status(self) -> int | None:
         """What it ended with (a signal as a negative number), or None if it does not end."""
-        try:
-            return self.process.wait(self.guard)
-        except subprocess.TimeoutExpired:
-            return None
+        silence = Silence(self)
+        while True:
+            try:
+                return self.process.wait(PACE)
+            except subprocess.TimeoutExpired:
+                if silence.lasts():
+                    return None
 
     def obituary(self) -> str:
         """What there is to say about a program that has ended by itself."""

@@ -22,8 +22,6 @@ import pathlib
 from program import TUTORIAL, CompileError, compile_program, sources
 from server import Hint, Server
 
-GUARD = 20.0  # Seconds that we wait for what must come.
-
 
 @dataclasses.dataclass
 class Outcome:
@@ -81,8 +79,7 @@ def in_words(check) -> str:
     return check.__name__.replace("_", " ")
 
 
-def put_through(files: dict[str, pathlib.Path], checks: list, flags: list[str],
-                guard: float = GUARD) -> Outcome:
+def put_through(files: dict[str, pathlib.Path], checks: list, flags: list[str]) -> Outcome:
     """Compiles a program and runs the checks on it, until one fails."""
     try:
         program = compile_program(files, flags)
@@ -92,7 +89,7 @@ def put_through(files: dict[str, pathlib.Path], checks: list, flags: list[str],
         servers: list[Server] = []
 
         def run(*arguments: str) -> Server:
-            servers.append(Server(program, list(arguments), guard))
+            servers.append(Server(program, list(arguments)))
             return servers[-1]
 
         try:
@@ -126,17 +123,12 @@ class Claim:
     def violation(self, flags: list[str]) -> str:
         """Checks it: empty if it is true, else what happened."""
         checks = self.step.module.EXERCISE if self.variant else self.step.checks()
-        guard = FAILING_GUARD if self.hint else GUARD
-        outcome = put_through(self.step.files(self.variant), checks, flags, guard)
+        outcome = put_through(self.step.files(self.variant), checks, flags)
         if outcome.name == self.hint:
             return ""
         if not outcome.name:
             return "it passes"
         return f"it fails with the hint {outcome.name}: {outcome.what}\n{outcome.text}"
-
-
-# What must fail often fails because nothing comes. That is not worth waiting for long.
-FAILING_GUARD = 3.0
 
 
 def claims() -> list[Claim]:

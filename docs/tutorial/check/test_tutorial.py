@@ -26,7 +26,7 @@ class Programs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # The programs mostly wait: more of them at a time than there are cores.
-        pool = concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 1))
+        pool = concurrent.futures.ThreadPoolExecutor(8 * (os.cpu_count() or 1))
         for claim in steps.claims():
             cls.running[claim.in_words()] = pool.submit(claim.violation, ["-Werror"])
         pool.shutdown(wait=False)
@@ -45,6 +45,9 @@ for each in steps.claims():
 
 
 class Exercises(unittest.TestCase):
+    def test_there_are_nine_steps(self):
+        self.assertEqual([step.number for step in steps.all_steps()], list(range(1, 10)))
+
     def test_each_has_a_start_a_solution_and_two_wrong_solutions(self):
         for step in steps.all_steps():
             variants = step.variants().keys()
@@ -76,6 +79,11 @@ class Pages(unittest.TestCase):
     def test_each_page_opens_with_three_questions_and_ends_with_exercises(self):
         for step in steps.all_steps():
             self.assertEqual(pages.missing_parts(step.folder / "README.md"), [], step.title)
+
+    def test_both_sides_of_the_table_exist(self):
+        rows, missing = pages.table_of_names(TUTORIAL / "README.md")
+        self.assertGreater(rows, 0)
+        self.assertEqual(missing, [])
 
 
 class Learn(unittest.TestCase):

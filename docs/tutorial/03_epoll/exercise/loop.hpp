@@ -32,7 +32,6 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop() { close(epoll_fd_); }
 
-  // [interest]
   /// Calls `callback` each time something new has come to `fd`, until remove_reader().
   void add_reader(int fd, Callback callback) {
     epoll_event event{};
@@ -47,14 +46,12 @@ class EventLoop {
     check(epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr), "epoll_ctl");
     readers_.erase(fd);
   }
-  // [/interest]
 
   void run_forever() {
     for (;;) run_once();
   }
 
  private:
-  // [run_once]
   void run_once() {
     epoll_event events[64];
     const int count = epoll_wait(epoll_fd_, events, 64, -1);
@@ -68,7 +65,6 @@ class EventLoop {
     const std::shared_ptr<Callback> callback = found->second;  // It may remove itself: hold it.
     (*callback)();
   }
-  // [/run_once]
 
   int epoll_fd_;
   std::unordered_map<int, std::shared_ptr<Callback>> readers_;

@@ -23,7 +23,6 @@ int check(int result, const char* what) {
   return result;
 }
 
-// [listen]
 /// A socket that clients can connect to. Port 0 lets the kernel choose.
 int listen_on(int port) {
   const int listener = check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
@@ -41,9 +40,7 @@ int listen_on(int port) {
   std::fflush(stdout);
   return listener;
 }
-// [/listen]
 
-// [send_all]
 /// Sends all of `data`: one send() may take only a part of it. False if the client has gone.
 bool send_all(int client, std::string_view data) {
   while (!data.empty()) {
@@ -53,9 +50,7 @@ bool send_all(int client, std::string_view data) {
   }
   return true;
 }
-// [/send_all]
 
-// [serve]
 /// Sends back what comes, until the client ends.
 //
 // Your turn: then send "2 lines\n", if there were two. A line ends with '\n'.
@@ -67,11 +62,9 @@ void serve(int client) {
     if (!send_all(client, {bytes, static_cast<std::size_t>(count)})) return;
   }
 }
-// [/serve]
 
 }  // namespace
 
-// [main]
 int main(int argc, char** argv) {
   const int listener = listen_on(argc > 1 ? std::atoi(argv[1]) : 0);
   for (;;) {
@@ -81,4 +74,3 @@ int main(int argc, char** argv) {
     close(client);
   }
 }
-// [/main]

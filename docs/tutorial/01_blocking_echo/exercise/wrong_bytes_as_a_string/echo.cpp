@@ -26,7 +26,6 @@ int check(int result, const char* what) {
   return result;
 }
 
-// [listen]
 /// A socket that clients can connect to. Port 0 lets the kernel choose.
 int listen_on(int port) {
   const int listener = check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
@@ -44,9 +43,7 @@ int listen_on(int port) {
   std::fflush(stdout);
   return listener;
 }
-// [/listen]
 
-// [send_all]
 /// Sends all of `data`: one send() may take only a part of it. False if the client has gone.
 bool send_all(int client, std::string_view data) {
   while (!data.empty()) {
@@ -56,9 +53,7 @@ bool send_all(int client, std::string_view data) {
   }
   return true;
 }
-// [/send_all]
 
-// [serve]
 /// Sends back what comes, until the client ends, and says how many lines that was.
 void serve(int client) {
   char bytes[4097];
@@ -75,11 +70,9 @@ void serve(int client) {
   }
   send_all(client, std::to_string(lines) + " lines\n");
 }
-// [/serve]
 
 }  // namespace
 
-// [main]
 int main(int argc, char** argv) {
   const int listener = listen_on(argc > 1 ? std::atoi(argv[1]) : 0);
   for (;;) {
@@ -89,4 +82,3 @@ int main(int argc, char** argv) {
     close(client);
   }
 }
-// [/main]

@@ -26,7 +26,6 @@ int check(int result, const char* what) {
   return result;
 }
 
-// [listen]
 /// A socket that clients can connect to; accept4() on it never waits. Port 0 lets the kernel
 /// choose.
 int listen_on(int port) {
@@ -46,9 +45,7 @@ int listen_on(int port) {
   std::fflush(stdout);
   return listener;
 }
-// [/listen]
 
-// [echo_once]
 /// Takes what has come from a client, and sends it back. False if the client has gone.
 bool echo_once(int client) {
   char bytes[4096];
@@ -58,9 +55,7 @@ bool echo_once(int client) {
   // A client that does not read is dropped here, when the kernel takes no more. Step 4 mends that.
   return send(client, bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL) == count;
 }
-// [/echo_once]
 
-// [serve]
 /// One pass: asks the kernel who is ready, and serves those.
 //
 // Your turn: while there are `limit` clients, accept nobody. watched holds the clients, and the
@@ -84,15 +79,12 @@ void serve_ready(std::vector<pollfd>& watched, [[maybe_unused]] std::size_t limi
     if (client >= 0) watched.push_back({client, POLLIN, 0});
   }
 }
-// [/serve]
 
 }  // namespace
 
-// [main]
 int main(int argc, char** argv) {
   const int listener = listen_on(argc > 1 ? std::atoi(argv[1]) : 0);
   std::vector<pollfd> watched{{listener, POLLIN, 0}};  // The listener comes first.
   const std::size_t limit = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1000;
   for (;;) serve_ready(watched, limit);
 }
-// [/main]

@@ -27,7 +27,6 @@ int check(int result, const char* what) {
   return result;
 }
 
-// [listen]
 /// A socket that clients can connect to; accept4() on it never waits. Port 0 lets the kernel
 /// choose.
 int listen_on(int port) {
@@ -47,9 +46,7 @@ int listen_on(int port) {
   std::fflush(stdout);
   return listener;
 }
-// [/listen]
 
-// [echo_once]
 /// Takes what has come from a client, and sends it back. False if the client has gone.
 bool echo_once(int client) {
   char bytes[4096];
@@ -59,9 +56,7 @@ bool echo_once(int client) {
   // A client that does not read is dropped here, when the kernel takes no more. Step 4 mends that.
   return send(client, bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL) == count;
 }
-// [/echo_once]
 
-// [serve]
 /// One pass: asks the kernel who is ready, and serves those.
 void serve_ready(std::vector<pollfd>& watched, std::size_t limit) {
   if (poll(watched.data(), watched.size(), -1) < 0) {
@@ -83,15 +78,12 @@ void serve_ready(std::vector<pollfd>& watched, std::size_t limit) {
     if (watched.size() - 1 == limit) watched.front().events = 0;
   }
 }
-// [/serve]
 
 }  // namespace
 
-// [main]
 int main(int argc, char** argv) {
   const int listener = listen_on(argc > 1 ? std::atoi(argv[1]) : 0);
   std::vector<pollfd> watched{{listener, POLLIN, 0}};  // The listener comes first.
   const std::size_t limit = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1000;
   for (;;) serve_ready(watched, limit);
 }
-// [/main]

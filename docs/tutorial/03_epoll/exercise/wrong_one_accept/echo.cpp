@@ -17,7 +17,6 @@
 
 namespace {
 
-// [listen]
 /// A socket that clients can connect to; accept4() on it never waits. Port 0 lets the kernel
 /// choose.
 int listen_on(int port) {
@@ -37,9 +36,7 @@ int listen_on(int port) {
   std::fflush(stdout);
   return listener;
 }
-// [/listen]
 
-// [handlers]
 /// Takes all that has come from a client, and sends it back. False if the client has gone.
 bool echo_all(int client) {
   char bytes[4096];
@@ -62,15 +59,12 @@ void listener_ready(EventLoop& loop, int listener) {
   if (client < 0) return;  // It gave up before we came.
   loop.add_reader(client, [&loop, client] { client_ready(loop, client); });
 }
-// [/handlers]
 
 }  // namespace
 
-// [main]
 int main(int argc, char** argv) {
   EventLoop loop;
   const int listener = listen_on(argc > 1 ? std::atoi(argv[1]) : 0);
   loop.add_reader(listener, [&loop, listener] { listener_ready(loop, listener); });
   loop.run_forever();
 }
-// [/main]

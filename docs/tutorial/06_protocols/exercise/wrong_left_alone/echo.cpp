@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Step 6, the exercise: every two clients are a pair, and talk to each other.
+// Wrong on purpose: hears of an end, but not of a loss.
+//
+//     ./echo [PORT]
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "loop.hpp"
+#include "transport.hpp"
+
+namespace {
+
+class Pair : public Protocol, public std::enable_shared_from_this<Pair> {
+ public:
+  /// `partner` is nobody for the first of two.
+  explicit Pair(std::shared_ptr<Pair> partner) : partner_(std::move(partner)) {}
+
+  void connection_made(const std::shared_ptr<Transport>& transport) override {
+    transport_ = transport;
+    if (partner_) partner_->partner_ = shared_from_this();
+  }
+
+  void data_received(std::string_view data) override {
+    if (partner_) partner_->transport_->write(data);
+  }
+
+  /// What goes the other way is not over. When both have ended, nobody has more to say.
+  bool eof_received() override {
+    ended_ = true;
+    if (!partner_) return false;
+    partner_->transport_->write_eof();
+    if (partner_->ended_) partner_->transport_->close();
+    return !partner_->ended_;
+  }
+
+  void connection_lost(int) override {
+    if (partner_) partner_->partner_ = nullptr;
+    partner_ = nullptr;
+    transport_ = nullptr;
+  }
+
+ private:
+  std::shared_ptr<Transport> transport_;
+  std::shared_ptr<Pair> partner_;
+  bool ended_ = false;  // It has said all.
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  EventLoop loop;
+  std::shared_ptr<Pair> alone;  // Waits for a partner.
+  const auto factory = [&alone] {
+    const auto made = std::make_shared<Pair>(alone);
+    alone = alone ? nullptr : made;
+    return made;
+  };
+  create_server(loop, factory, argc > 1 ? std::atoi(argv[1]) : 0);
+  loop.run_forever();
+}
