@@ -93,5 +93,18 @@ def every_two_are_a_pair(run):
            "A third and a fourth client came, and do not hear each other.")
 
 
+def who_has_left_is_nobodys_partner(run):
+    server = run()
+    server.connect().close()
+    server.settle()
+    first, second = server.connect(), server.connect()
+    server.settle()
+    first.send(b"hello\n")
+    expect(second.receive(6) == b"hello\n", "paired-with-the-dead",
+           "A client came and went. The next two should be a pair, and they do not hear each "
+           "other.")
+
+
 EXERCISE = [what_one_says_the_other_hears, the_end_of_one_is_not_the_end_of_the_other,
-            who_is_left_alone_is_let_go, every_two_are_a_pair]
+            who_is_left_alone_is_let_go, every_two_are_a_pair,
+            who_has_left_is_nobodys_partner]

@@ -63,12 +63,10 @@ void serve_ready(std::vector<pollfd>& watched, std::size_t limit) {
     if (errno != EINTR) check(-1, "poll");
     return;  // A signal woke us. Ask again.
   }
-  for (pollfd& entry : watched) {
-    if (entry.revents == 0 || &entry == &watched.front()) continue;
-    if (!echo_once(entry.fd)) {
-      close(entry.fd);
-      entry.fd = -1;
-    }
+  for (std::size_t i = 1; i < watched.size(); ++i) {  // The listener's turn comes last.
+    if (watched[i].revents == 0 || echo_once(watched[i].fd)) continue;
+    close(watched[i].fd);
+    watched[i].fd = -1;
   }
   std::erase_if(watched, [](const pollfd& entry) { return entry.fd < 0; });
 

@@ -89,8 +89,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void tick() {
-    write("tick " + std::to_string(++ticks_) + "\n");
     timer_ = loop_.call_later(interval_, [self = shared_from_this()] { self->tick(); });
+    write("tick " + std::to_string(++ticks_) + "\n");  // Last: it may lose the connection.
   }
 
   /// The connection is broken.

@@ -87,8 +87,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void tick() {
-    write("tick " + std::to_string(++ticks_) + "\n");
     loop_.call_later(interval_, [self = shared_from_this()] { self->tick(); });
+    write("tick " + std::to_string(++ticks_) + "\n");
   }
 
   /// The connection is broken.

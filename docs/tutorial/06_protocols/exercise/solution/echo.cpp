@@ -44,6 +44,8 @@ class Pair : public Protocol, public std::enable_shared_from_this<Pair> {
     transport_ = nullptr;
   }
 
+  bool is_lost() const { return transport_ == nullptr; }
+
  private:
   std::shared_ptr<Transport> transport_;
   std::shared_ptr<Pair> partner_;
@@ -56,6 +58,7 @@ int main(int argc, char** argv) {
   EventLoop loop;
   std::shared_ptr<Pair> alone;  // Waits for a partner.
   const auto factory = [&alone] {
+    if (alone && alone->is_lost()) alone = nullptr;
     const auto made = std::make_shared<Pair>(alone);
     alone = alone ? nullptr : made;
     return made;

@@ -63,6 +63,7 @@ struct Service {
 Coro<> client(std::shared_ptr<StreamReader> reader, std::shared_ptr<StreamWriter> writer,
               std::shared_ptr<Service> service) {
   service->readers.insert(reader);
+  if (service->stopping) reader->feed_eof();  // It was accepted in the last moment.
   co_await echo(reader, writer);
   service->readers.erase(reader);
   service->stop_if_done();
