@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 
@@ -67,28 +68,37 @@ std::string repr_of(std::string_view text) {
 
 }  // namespace
 
-Endpoint::Endpoint(const Endpoint& other)
-    : family_(other.family_),
-      port_(other.port_),
-      v4_(other.v4_),
-      aside_(other.aside_ ? std::make_unique<const Aside>(*other.aside_) : nullptr) {}
+Endpoint::Endpoint(const Endpoint& other) : bits_(other.bits_) {
+  if (other.aside() != nullptr) bits_ = reinterpret_cast<std::uintptr_t>(new Aside(*other.aside()));
+}
 
 Endpoint::Endpoint(const sockaddr* address, socklen_t length) {
   if (length < sizeof(address->sa_family)) return;
-  family_ = address->sa_family;
-  if (family_ == AF_INET && length >= sizeof(sockaddr_in)) {
+  const std::uint16_t family = address->sa_family;
+  if (family == AF_INET && length >= sizeof(sockaddr_in)) {
     const auto its = read_as<sockaddr_in>(address);
-    port_ = ntohs(its.sin_port);
-    std::memcpy(v4_.data(), &its.sin_addr, v4_.size());
-  } else if (family_ == AF_INET6 && length >= sizeof(sockaddr_in6)) {
+    const std::uint64_t v4 = its.sin_addr.s_addr;
+    const std::uint64_t port = ntohs(its.sin_port);
+    bits_ = v4 << 32U | port << 16U | std::uint64_t{family} << 1U | 1U;
+  } else if (family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
     const auto its = read_as<sockaddr_in6>(address);
-    port_ = ntohs(its.sin6_port);
-    Aside aside{.flowinfo = ntohl(its.sin6_flowinfo), .scope = its.sin6_scope_id, .path = {}};
+    Aside aside{.family = family,
+                .port = ntohs(its.sin6_port),
+                .flowinfo = ntohl(its.sin6_flowinfo),
+                .scope = its.sin6_scope_id,
+                .path = {}};
     std::memcpy(aside.v6.data(), &its.sin6_addr, aside.v6.size());
-    aside_ = std::make_unique<const Aside>(std::move(aside));
-  } else if (family_ == AF_UNIX) {
-    aside_ = std::make_unique<const Aside>(Aside{.path = unix_path_of(address, length)});
+    *this = Endpoint(std::move(aside));
+  } else if (family == AF_UNIX) {
+    *this = Endpoint(Aside{.family = family, .path = unix_path_of(address, length)});
+  } else {
+    bits_ = (family & std::uint64_t{0x7fff}) << 1U | 1U;
   }
+}
+
+/// In network order.
+std::array<unsigned char, 4> Endpoint::v4() const noexcept {
+  return std::bit_cast<std::array<unsigned char, 4>>(static_cast<std::uint32_t>(bits_ >> 32U));
 }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view host, std::uint16_t port) {
@@ -112,30 +122,27 @@ std::optional<Endpoint> Endpoint::parse(std::string_view host, std::uint16_t por
 }
 
 Endpoint Endpoint::at_path(std::string_view path) {
-  Endpoint endpoint;
-  endpoint.family_ = AF_UNIX;
-  endpoint.aside_ = std::make_unique<const Aside>(Aside{.path = std::string(path)});
-  return endpoint;
+  return Endpoint(Aside{.family = AF_UNIX, .path = std::string(path)});
 }
 
 socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
-  if (family_ == AF_INET) {
+  if (family() == AF_INET) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(port_);
-    std::memcpy(&address.sin_addr, v4_.data(), v4_.size());
+    address.sin_port = htons(port());
+    address.sin_addr.s_addr = static_cast<in_addr_t>(bits_ >> 32U);
     return write_to(room, address);
   }
-  if (family_ == AF_INET6 && aside_) {
+  if (family() == AF_INET6 && aside() != nullptr) {
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
-    address.sin6_port = htons(port_);
-    address.sin6_flowinfo = htonl(aside_->flowinfo);
-    address.sin6_scope_id = aside_->scope;
-    std::memcpy(&address.sin6_addr, aside_->v6.data(), aside_->v6.size());
+    address.sin6_port = htons(port());
+    address.sin6_flowinfo = htonl(aside()->flowinfo);
+    address.sin6_scope_id = aside()->scope;
+    std::memcpy(&address.sin6_addr, aside()->v6.data(), aside()->v6.size());
     return write_to(room, address);
   }
-  if (family_ != AF_UNIX || path().size() > max_unix_path(path())) return 0;
+  if (family() != AF_UNIX || path().size() > max_unix_path(path())) return 0;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path().data(), path().size());
@@ -148,32 +155,37 @@ socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
 
 std::string Endpoint::host() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (family_ == AF_INET) return ::inet_ntop(AF_INET, v4_.data(), text.data(), text.size());
-  if (family_ == AF_INET6 && aside_)
-    return ::inet_ntop(AF_INET6, aside_->v6.data(), text.data(), text.size());
+  if (family() == AF_INET) return ::inet_ntop(AF_INET, v4().data(), text.data(), text.size());
+  if (family() == AF_INET6 && aside() != nullptr)
+    return ::inet_ntop(AF_INET6, aside()->v6.data(), text.data(), text.size());
   return std::string(path());
 }
 
 Endpoint Endpoint::with_port(std::uint16_t port) const {
-  Endpoint other = *this;
-  if (family_ == AF_INET || family_ == AF_INET6) other.port_ = port;
+  if (family() != AF_INET && family() != AF_INET6) return *this;
+  if (aside() != nullptr) {
+    Aside its = *aside();
+    its.port = port;
+    return Endpoint(std::move(its));
+  }
+  Endpoint other;
+  other.bits_ = (bits_ & ~(std::uint64_t{0xffff} << 16U)) | std::uint64_t{port} << 16U;
   return other;
 }
 
 std::string Endpoint::repr() const {
-  const std::string start = "('" + host() + "', " + std::to_string(port_);
-  if (family_ == AF_INET) return start + ")";
-  if (family_ == AF_INET6 && aside_) {
-    return start + ", " + std::to_string(aside_->flowinfo) + ", " + std::to_string(aside_->scope) +
-           ")";
+  const std::string start = "('" + host() + "', " + std::to_string(port());
+  if (family() == AF_INET) return start + ")";
+  if (family() == AF_INET6 && aside() != nullptr) {
+    return start + ", " + std::to_string(aside()->flowinfo) + ", " +
+           std::to_string(aside()->scope) + ")";
   }
   return repr_of(path());
 }
 
 bool operator==(const Endpoint& a, const Endpoint& b) noexcept {
-  const bool same = a.family_ == b.family_ && a.port_ == b.port_ && a.v4_ == b.v4_;
-  if (!same || !a.aside_ || !b.aside_) return same && !a.aside_ && !b.aside_;
-  return *a.aside_ == *b.aside_;
+  if (a.aside() == nullptr || b.aside() == nullptr) return a.bits_ == b.bits_;
+  return *a.aside() == *b.aside();
 }
 
 }  // namespace weir

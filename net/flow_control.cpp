@@ -30,8 +30,12 @@ void FlowControl::set_limits(std::optional<std::ptrdiff_t> high,
     throw ValueError("high (" + std::to_string(*high) + ") must be >= low (" +
                      std::to_string(*low) + ") must be >= 0");
   }
-  high_ = static_cast<std::size_t>(*high);
-  low_ = static_cast<std::size_t>(*low);
+  const WriteBufferLimits wanted{static_cast<std::size_t>(*low), static_cast<std::size_t>(*high)};
+  if (limits_) {
+    *limits_ = wanted;
+  } else if (wanted.low != default_low_bytes || wanted.high != default_high_bytes) {
+    limits_ = std::make_unique<WriteBufferLimits>(wanted);
+  }
 }
 
 }  // namespace weir::detail

@@ -40,9 +40,10 @@ void ServerState::accept(Socket socket, Endpoint peer) {
     // it whether the socket is still open when a failure is reported.
     std::shared_ptr<BaseProtocol> protocol = factory_();
     const std::shared_ptr<SocketTransport> transport = SocketTransport::start(
-        loop_, std::move(socket), std::move(protocol), std::move(peer), keep, nullptr);
+        loop_, std::move(socket), std::move(protocol), std::move(peer), this, nullptr);
     // Attached before anything else can happen: close() finds it, wait_closed() counts it.
     clients_.push_back(*transport);
+    self_ = keep;
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
@@ -62,8 +63,7 @@ void ServerState::close() {
   listeners_.clear();
   if (const auto forever = serving_forever_) forever->cancel();
   Owned::unlink();
-  self_ = nullptr;
-  if (finished()) wake_all(end_waiters_);
+  transport_lost();  // If it has none, as if the last one were.
 }
 
 void ServerState::close_clients(bool abort) {
@@ -73,13 +73,15 @@ void ServerState::close_clients(bool abort) {
   left.take(clients_);
   while (ServerLink* const link = left.pop_front()) {
     clients_.push_back(*link);
-    const auto transport = static_cast<SocketTransport*>(link)->shared_from_this();
+    const std::shared_ptr<SocketTransport> transport = static_cast<SocketTransport*>(link)->self();
     abort ? transport->abort() : transport->close();
   }
 }
 
 void ServerState::transport_lost() {
-  if (finished()) wake_all(end_waiters_);
+  if (serving_ || !clients_.empty()) return;
+  const std::shared_ptr<ServerState> keep = std::move(self_);
+  if (closed_) wake_all(end_waiters_);
 }
 
 std::string ServerState::repr() const {

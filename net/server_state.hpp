@@ -65,7 +65,7 @@ class ServerState final : public TransportOwner,
   IntrusiveList<ServerLink> clients_;
   WaitList end_waiters_;
   std::shared_ptr<Future<>> serving_forever_;
-  std::shared_ptr<ServerState> self_;  // The loop's hold, while it listens.
+  std::shared_ptr<ServerState> self_;  // The loop's hold while it listens, and its connections'.
   int backlog_;
   bool serving_ = false;
   bool closed_ = false;

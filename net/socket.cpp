@@ -20,9 +20,10 @@ Endpoint endpoint_from(Ask&& ask) {
 
 }  // namespace
 
-Socket::Socket(Kernel& kernel, int fd, int protocol) : fd_(kernel, fd), protocol_(protocol) {
-  type_ = static_cast<std::uint16_t>(option_or(kernel, fd, SO_TYPE, 0));
-  family_ = static_cast<std::uint16_t>(local_endpoint().family());
+Socket::Socket(Kernel& kernel, int fd, int protocol)
+    : fd_(kernel, fd), protocol_(static_cast<std::uint16_t>(protocol)) {
+  type_ = static_cast<std::uint8_t>(option_or(kernel, fd, SO_TYPE, 0));
+  family_ = static_cast<std::uint8_t>(local_endpoint().family());
   // Only a socket: others may share the open file of a terminal or a pipe, and the flag with it.
   if (type_ != 0) static_cast<void>(kernel.set_nonblocking(fd));
 }
@@ -33,9 +34,9 @@ Socket Socket::open(Kernel& kernel, int family, int type, int protocol, int& err
   error = made.error;
   if (!made.ok()) return socket;
   socket.fd_ = UniqueFd(kernel, static_cast<int>(made.value));
-  socket.family_ = static_cast<std::uint16_t>(family);
-  socket.type_ = static_cast<std::uint16_t>(type);
-  socket.protocol_ = protocol;
+  socket.family_ = static_cast<std::uint8_t>(family);
+  socket.type_ = static_cast<std::uint8_t>(type);
+  socket.protocol_ = static_cast<std::uint16_t>(protocol);
   return socket;
 }
 

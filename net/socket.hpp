@@ -64,11 +64,11 @@ class Socket {
  private:
   Kernel& kernel() noexcept { return fd_.kernel(); }
 
-  UniqueFd fd_;
-  // Small: every connection has one.
-  std::uint16_t family_ = AF_UNSPEC;
-  std::uint16_t type_ = 0;
-  int protocol_ = 0;
+  // 16 bytes in all, for every connection has one: the rest stands in the last four of fd_'s.
+  [[no_unique_address]] UniqueFd fd_;
+  std::uint8_t family_ = AF_UNSPEC;
+  std::uint8_t type_ = 0;
+  std::uint16_t protocol_ = 0;
 };
 
 }  // namespace weir

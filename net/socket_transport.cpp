@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t direct_write_bytes = 16 * 1024;
 
 // asyncio constants.py LOG_THRESHOLD_FOR_CONNLOST_WRITES
-constexpr std::uint32_t lost_writes_before_log = 5;
+constexpr std::uint8_t lost_writes_before_log = 5;
 
 // Pieces of one system call; what a writelines() has beyond that is copied.
 constexpr std::size_t max_pieces = 64;
@@ -73,17 +73,16 @@ const RunnableKind SocketTransport::end_kind = {
 // NOLINTNEXTLINE(readability-function-size): the parameters of start(), and who may call it.
 SocketTransport::SocketTransport(Private, EventLoop& loop, Socket socket,
                                  std::shared_ptr<BaseProtocol> protocol, Endpoint peer,
-                                 std::shared_ptr<TransportOwner> owner)
+                                 TransportOwner* owner)
     : Owned(owned_kind),
       DrainHook([](DrainHook& hook) { static_cast<SocketTransport&>(hook).event_drained(); }),
       TransportReader(read_kind),
       TransportWriter(write_kind),
       TransportEnd(end_kind),
-      loop_(loop),
       loop_token_(loop.token()),
       block_(loop.service<ReadBlock>()),
       socket_(std::move(socket)),
-      owner_(std::move(owner)),
+      owner_(owner),
       sockname_(socket_.local_endpoint()),
       peername_(peer.family() == AF_UNSPEC ? socket_.remote_endpoint() : std::move(peer)) {
   adopt(std::move(protocol));
@@ -94,8 +93,7 @@ SocketTransport::~SocketTransport() = default;
 // NOLINTNEXTLINE(readability-function-size): what a connection is made of, each once.
 std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket socket,
                                                         std::shared_ptr<BaseProtocol> protocol,
-                                                        Endpoint peer,
-                                                        std::shared_ptr<TransportOwner> owner,
+                                                        Endpoint peer, TransportOwner* owner,
                                                         Callback connected) {
   loop.check_closed();
   check_protocol(protocol);
@@ -103,7 +101,7 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
   loop.remove_reader(socket.fd());
   loop.remove_writer(socket.fd());
   const auto transport = std::make_shared<SocketTransport>(
-      Private(), loop, std::move(socket), std::move(protocol), std::move(peer), std::move(owner));
+      Private(), loop, std::move(socket), std::move(protocol), std::move(peer), owner);
   Socket& its = transport->socket_;
   const bool is_tcp = (its.family() == AF_INET || its.family() == AF_INET6) &&
                       its.type() == SOCK_STREAM && its.protocol() == IPPROTO_TCP;
@@ -127,32 +125,13 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
   return transport;
 }
 
-void SocketTransport::make_connection() {
-  if (state_ == State::ended) return;
-  const std::shared_ptr<BaseProtocol> protocol =
-      protocol_;  // It may hand over to another one in its own callback.
-  protocol->connection_made(self_);
-}
-
-void SocketTransport::start_reading() {
-  reading_started_ = true;
-  // connection_made may have closed or paused us; what it wrote may be waiting for the socket.
-  if (state_ == State::ending || state_ == State::ended) return;
-  Runnable* reader = is_reading() ? &reader_node() : nullptr;
-  Runnable* writer = blocked_ ? &writer_node() : nullptr;
-  if (const int error = loop_.io().open(socket_.fd(), reader, writer); error != 0) {
-    fatal_error(make_os_error(error), "Fatal error: the poller refuses the socket");
-  }
-}
-
 // ---- Writing
 
 /// Whether that many bytes are just put to the others of this event: nothing is due then.
 inline bool SocketTransport::gathers(std::size_t bytes) const noexcept {
-  return state_ == State::open && write_side_ == WriteSide::open && gather_ && !blocked_ &&
-         bytes - 1 < direct_write_bytes - 1 &&  // Some, and not too many.
+  return nothing_in_the_way() && bytes - 1 < direct_write_bytes - 1 &&  // Some, and not too many.
          !flow_.over(buffer_.size() + bytes) &&
-         loop_.is_running();  // Else there is no pass whose end would send it.
+         loop().is_running();  // Else there is no pass whose end would send it.
 }
 
 // SEND 2/5: the bytes are gathered with others of this event, or go to the kernel at once.
@@ -160,9 +139,11 @@ inline bool SocketTransport::gathers(std::size_t bytes) const noexcept {
 void SocketTransport::write(std::string_view data) {
   if (gathers(data.size())) [[likely]] {
     buffer_.append(data);
-    return loop_.when_drained(*this);
+    return loop().when_drained(*this);
   }
-  enqueue(std::span(&data, 1),
+  // A copy: a parameter whose address is taken is not kept in registers, above either.
+  const std::string_view piece = data;
+  enqueue(std::span(&piece, 1),
           {"Cannot call write() after write_eof()", "unable to write; sendfile is in progress"});
 }
 
@@ -173,23 +154,24 @@ void SocketTransport::writelines(std::span<const std::string_view> pieces) {
 
 /// The one way in, for every kind of write: so that no kind can forget the high-water mark.
 void SocketTransport::enqueue(std::span<const std::string_view> pieces, const Refusals& refusals) {
-  if (write_side_ != WriteSide::open) [[unlikely]]
-    throw RuntimeError(write_side_ == WriteSide::lent ? refusals.lent : refusals.after_eof);
+  if (mode_.write_side != WriteSide::open) [[unlikely]]
+    throw RuntimeError(mode_.write_side == WriteSide::lent ? refusals.lent : refusals.after_eof);
   const std::size_t total = total_size(pieces);
   if (total == 0) return;
-  if (state_ == State::ending || state_ == State::ended) [[unlikely]]
+  if (has_ended()) [[unlikely]]
     return drop_write();
-  if (!blocked_ && !gathers(total)) return send_now(pieces);
+  if (!mode_.blocked && !gathers(total)) return send_now(pieces);
   buffer_.reserve(total);  // All of it or nothing, if there is no memory.
   for (const std::string_view piece : pieces) buffer_.append(piece);
-  if (!blocked_) return loop_.when_drained(*this);
+  if (!mode_.blocked) return loop().when_drained(*this);
   after_enqueue();
 }
 
 void SocketTransport::drop_write() {
   // Once: whoever does not look whether the connection is there writes a thousand times more.
+  if (lost_writes_ > lost_writes_before_log) return;
   if (lost_writes_++ != lost_writes_before_log || loop_token_->loop == nullptr) return;
-  loop_.log_text(LogLevel::warning, "socket.send() raised exception.", [this] {
+  loop().log_text(LogLevel::warning, "socket.send() raised exception.", [this] {
     const std::string cause = lost_error_ ? describe(lost_error_) : "it was closed";
     return "socket.send() raised exception. Writes to " + peername_.repr() +
            " are dropped: " + cause;
@@ -231,22 +213,34 @@ void SocketTransport::send_now(std::span<const std::string_view> pieces) {
 
 void SocketTransport::event_drained() {
   if (!send_gathered()) return;
+  if (nothing_in_the_way() && buffer_.empty()) [[likely]]
+    return;
   if (!buffer_.empty()) return buffer_.settle();
-  if (state_ != State::open || write_side_ != WriteSide::open) finish_flush();
+  finish_flush();
 }
 
 // SEND 3/5: the event has been drained: everything it gathered leaves in one send().
 // Next: SocketTransport::wait_until_writable (net/socket_transport.cpp)
 bool SocketTransport::send_gathered() {
-  if (buffer_.empty() || blocked_ || state_ == State::ending || state_ == State::ended) return true;
-  const iovec all = to_iovec(buffer_.bytes());
+  const std::string_view gathered = buffer_.bytes();
+  if (gathered.empty() || mode_.blocked || has_ended()) return true;
+  const iovec all = to_iovec(gathered);
   const IoResult sent = socket_.send(std::span(&all, 1));
+  if (static_cast<std::size_t>(sent.value) == gathered.size()) [[likely]] {
+    buffer_.clear();
+    return true;
+  }
+  return sent_a_part(sent);
+}
+
+/// Of what was gathered, or nothing. False if that ends the connection.
+bool SocketTransport::sent_a_part(const IoResult& sent) {
   if (!sent.ok() && !sent.would_block()) {
     fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
     return false;
   }
   if (sent.ok()) buffer_.consume(static_cast<std::size_t>(sent.value));
-  if (!buffer_.empty()) wait_until_writable();
+  wait_until_writable();
   return true;
 }
 
@@ -254,19 +248,19 @@ bool SocketTransport::send_gathered() {
 // room again.
 // Next: SocketTransport::write_ready (net/socket_transport.cpp)
 void SocketTransport::wait_until_writable() {
-  blocked_ = true;
-  if (reading_started_) loop_.io().set_writer(socket_.fd(), &writer_node());
+  mode_.blocked = true;
+  if (reading_started_) loop().io().set_writer(socket_.fd(), &writer_node());
 }
 
 void SocketTransport::after_enqueue() {
-  if (state_ == State::ending || state_ == State::ended) return;
+  if (has_ended()) return;
   if (flow_.should_pause(buffer_.size()))
     call_flow(&BaseProtocol::pause_writing, "protocol.pause_writing() failed");
 }
 
 // SEND 5/5: there is room: more of the buffer leaves, and every drain() that waits may go on.
 void SocketTransport::write_ready() {
-  if (state_ == State::ending || state_ == State::ended) return;
+  if (has_ended()) return;
   if (!buffer_.empty()) {  // Else a sendfile() waits for room.
     const iovec all = to_iovec(buffer_.bytes());
     const IoResult sent = socket_.send(std::span(&all, 1));
@@ -276,8 +270,8 @@ void SocketTransport::write_ready() {
     buffer_.consume(static_cast<std::size_t>(sent.value));
   }
   if (buffer_.empty()) {
-    blocked_ = false;
-    loop_.io().set_writer(socket_.fd(), nullptr);
+    mode_.blocked = false;
+    loop().io().set_writer(socket_.fd(), nullptr);
   }
   if (flow_.should_resume(buffer_.size())) {
     call_flow(&BaseProtocol::resume_writing,
@@ -287,9 +281,9 @@ void SocketTransport::write_ready() {
 }
 
 void SocketTransport::finish_flush() {
-  if (state_ == State::flushing) return end(nullptr);
-  if (write_side_ == WriteSide::lent) return end_wait();
-  if (state_ != State::open || write_side_ != WriteSide::eof_asked) return;
+  if (mode_.state == State::flushing) return end(nullptr);
+  if (mode_.write_side == WriteSide::lent) return end_wait();
+  if (mode_.state != State::open || mode_.write_side != WriteSide::eof_asked) return;
   try {
     send_eof();
   } catch (const OSError&) {
@@ -298,21 +292,21 @@ void SocketTransport::finish_flush() {
 }
 
 void SocketTransport::write_eof() {
-  if (state_ != State::open) return;
-  if (write_side_ == WriteSide::lent)
+  if (mode_.state != State::open) return;
+  if (mode_.write_side == WriteSide::lent)
     throw RuntimeError("unable to write_eof; sendfile is in progress");
-  if (write_side_ != WriteSide::open) return;
-  write_side_ = WriteSide::eof_asked;
+  if (mode_.write_side != WriteSide::open) return;
+  mode_.write_side = WriteSide::eof_asked;
   if (send_gathered() && buffer_.empty()) send_eof();
 }
 
 void SocketTransport::send_eof() {
-  write_side_ = WriteSide::eof_sent;
+  mode_.write_side = WriteSide::eof_sent;
   if (const int error = socket_.shutdown(SHUT_WR); error != 0) throw_os_error(error);
 }
 
 void SocketTransport::set_gather(bool enabled) {
-  gather_ = enabled;
+  mode_.immediate = !enabled;
   if (!enabled) send_gathered();
 }
 
@@ -326,13 +320,13 @@ void SocketTransport::set_write_buffer_limits(std::optional<std::ptrdiff_t> high
 // ---- Ending
 
 void SocketTransport::close() {
-  if (state_ != State::open) return;
+  if (mode_.state != State::open) return;
   const NoAllocScope closing;
   const std::shared_ptr<SocketTransport> keep = self_;
   if (!send_gathered()) return;
   if (buffer_.empty()) return end(nullptr);
-  state_ = State::flushing;
-  loop_.io().set_reader(socket_.fd(), nullptr);
+  mode_.state = State::flushing;
+  loop().io().set_reader(socket_.fd(), nullptr);
 }
 
 void SocketTransport::abort() {
@@ -349,37 +343,37 @@ void SocketTransport::callback_failed(const std::exception_ptr& error, const cha
 void SocketTransport::fatal_error(const std::exception_ptr& error, const char* message) {
   if (!is_a<OSError>(error)) {
     report(message, error);
-  } else if (loop_.get_debug()) {
-    loop_.log_text(LogLevel::debug, message,
-                   [&] { return repr() + ": " + message + " (" + describe(error) + ")"; });
+  } else if (loop().get_debug()) {
+    loop().log_text(LogLevel::debug, message,
+                    [&] { return repr() + ": " + message + " (" + describe(error) + ")"; });
   }
   end(error);
 }
 
 /// The one way out. Whatever ends a connection, connection_lost is posted here, and only once.
 void SocketTransport::end(const std::exception_ptr& error) noexcept {
-  if (state_ == State::ending || state_ == State::ended) return;
+  if (has_ended()) return;
   const NoAllocScope closing;
-  state_ = State::ending;
+  mode_.state = State::ending;
   lost_writes_ = 1;
   lost_error_ = error;
   lost_data_ = !buffer_.empty();
   buffer_.clear();
   DrainHook::unlink();
-  blocked_ = false;
+  mode_.blocked = false;
   end_wait();
-  loop_.io().set_reader(socket_.fd(), nullptr);
-  loop_.io().set_writer(socket_.fd(), nullptr);
-  loop_.ready().push(end_node());
+  loop().io().set_reader(socket_.fd(), nullptr);
+  loop().io().set_writer(socket_.fd(), nullptr);
+  loop().ready().push(end_node());
 }
 
 void SocketTransport::lose() {
-  if (state_ == State::ended) return;
+  if (mode_.state == State::ended) return;
   const NoAllocScope closing;
-  const std::shared_ptr<SocketTransport> keep = std::move(self_);
+  const std::shared_ptr<SocketTransport> keep = self_;
   std::exception_ptr interrupt;
-  state_ = State::ended;
-  if (TransportEnd::position != 0) loop_.ready().remove(end_node());
+  mode_.state = State::ended;
+  if (TransportEnd::position != 0) loop().ready().remove(end_node());
   try {
     const MayAllocScope users;
     protocol_->connection_lost(lost_error_);
@@ -388,7 +382,7 @@ void SocketTransport::lose() {
   } catch (...) {
     report("Exception in callback SocketTransport.connection_lost(...)", std::current_exception());
   }
-  loop_.io().forget(socket_.fd());  // Before the close: a dup of it would stay registered.
+  loop().io().forget(socket_.fd());  // Before the close: a dup of it would stay registered.
   socket_.close();
   {
     const MayAllocScope users;  // The protocol's destructor.
@@ -396,7 +390,8 @@ void SocketTransport::lose() {
   }
   Owned::unlink();
   ServerLink::unlink();
-  if (const std::shared_ptr<TransportOwner> owner = std::move(owner_)) owner->transport_lost();
+  self_ = nullptr;
+  if (TransportOwner* const owner = std::exchange(owner_, nullptr)) owner->transport_lost();
   if (interrupt) std::rethrow_exception(interrupt);
 }
 
@@ -404,9 +399,9 @@ void SocketTransport::lose() {
 
 void SocketTransport::set_protocol(std::shared_ptr<BaseProtocol> protocol) {
   check_protocol(protocol);
-  if (state_ == State::ended) return;  // Nobody would let go of it again.
+  if (mode_.state == State::ended) return;  // Nobody would let go of it again.
   // The one before may be who calls: it goes when its callback has returned.
-  loop_.call_soon([before = protocol_] {});
+  loop().call_soon([before = protocol_] {});
   send_gathered();
   adopt(std::move(protocol));
 }
@@ -414,7 +409,8 @@ void SocketTransport::set_protocol(std::shared_ptr<BaseProtocol> protocol) {
 ExtraInfo SocketTransport::get_extra_info(std::string_view name) {
   if (name == "socket") {
     send_gathered();  // Whoever asks may send on it, or look at what was sent.
-    return ExtraInfo(TransportSocket(std::shared_ptr<Socket>(shared_from_this(), &socket_)));
+    if (!self_) return ExtraInfo(TransportSocket());  // It is closed.
+    return ExtraInfo(TransportSocket(std::shared_ptr<Socket>(self_, &socket_)));
   }
   if (name == "sockname" && sockname_.family() != AF_UNSPEC) return ExtraInfo(sockname_);
   if (name == "peername" && peername_.family() != AF_UNSPEC) return ExtraInfo(peername_);
@@ -424,7 +420,7 @@ ExtraInfo SocketTransport::get_extra_info(std::string_view name) {
 std::string SocketTransport::repr() const {
   std::string text = "<SocketTransport";
   text += socket_.valid() ? " fd=" + std::to_string(socket_.fd()) : std::string(" closed");
-  if (state_ == State::flushing || state_ == State::ending) text += " closing";
+  if (mode_.state == State::flushing || mode_.state == State::ending) text += " closing";
   return text + " peer=" + peername_.repr() + ">";
 }
 
@@ -440,7 +436,7 @@ void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* fa
 }
 
 void SocketTransport::report(const char* message, const std::exception_ptr& error) noexcept {
-  loop_.report(message, error, [this](ExceptionContext context) {
+  loop().report(message, error, [this](ExceptionContext context) {
     return std::move(context).with("transport", repr()).with("protocol", protocol_->repr());
   });
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -62,8 +63,7 @@ class SocketTransport final : public Transport,
                               public ServerLink,
                               private TransportReader,
                               private TransportWriter,
-                              private TransportEnd,
-                              public std::enable_shared_from_this<SocketTransport> {
+                              private TransportEnd {
   struct Private {};
 
  public:
@@ -74,12 +74,11 @@ class SocketTransport final : public Transport,
   ///           then closed. A poller that refuses it ends the connection after connection_made.
   static std::shared_ptr<SocketTransport> start(EventLoop& loop, Socket socket,
                                                 std::shared_ptr<BaseProtocol> protocol,
-                                                Endpoint peer,
-                                                std::shared_ptr<TransportOwner> owner,
+                                                Endpoint peer, TransportOwner* owner,
                                                 Callback connected);
   /// For start().
   SocketTransport(Private, EventLoop& loop, Socket socket, std::shared_ptr<BaseProtocol> protocol,
-                  Endpoint peer, std::shared_ptr<TransportOwner> owner);
+                  Endpoint peer, TransportOwner* owner);
   ~SocketTransport() override;
 
   void pause_reading() override;
@@ -96,12 +95,15 @@ class SocketTransport final : public Transport,
   std::size_t get_write_buffer_size() const override { return buffer_.size(); }
   void close() override;
   void abort() override;
-  bool is_closing() const override { return state_ != State::open; }
+  bool is_closing() const override { return mode_.state != State::open; }
   bool lost_data() const override { return lost_data_; }
   void set_protocol(std::shared_ptr<BaseProtocol> protocol) override;
   std::shared_ptr<BaseProtocol> get_protocol() const override { return protocol_; }
   ExtraInfo get_extra_info(std::string_view name) override;
   std::string repr() const override;
+
+  /// Keeps it; null once it has ended.
+  const std::shared_ptr<SocketTransport>& self() const noexcept { return self_; }
 
   // ---- For sendfile()
 
@@ -124,6 +126,13 @@ class SocketTransport final : public Transport,
   enum class State : std::uint8_t { open, flushing, ending, ended };
   /// A writable socket is waited for when the kernel's buffer is full (blocked).
   enum class WriteSide : std::uint8_t { open, lent, eof_asked, eof_sent };
+  /// What stands in the way of a write that is just gathered: nothing, when all four are 0.
+  struct Mode {
+    State state = State::open;
+    WriteSide write_side = WriteSide::open;
+    bool immediate = false;  // set_gather(false)
+    bool blocked = false;    // Waiting for the socket to become writable.
+  };
   /// Why a write was refused, by the function that was called.
   struct Refusals {
     const char* after_eof;
@@ -135,15 +144,23 @@ class SocketTransport final : public Transport,
   void adopt(std::shared_ptr<BaseProtocol> protocol);
   void read_ready();
   void read_into(BufferedProtocol& protocol);
-  void received_nothing(const IoResult& got);
+  void received_nothing(IoResult got);
   void read_eof();
   void watch_reading();
   void write_ready();
+  EventLoop& loop() const noexcept { return *loop_token_->loop; }
+  Protocol& streaming() const noexcept { return static_cast<Protocol&>(*protocol_); }
+  BufferedProtocol& buffered() const noexcept { return static_cast<BufferedProtocol&>(*protocol_); }
+  /// One comparison instead of four.
+  bool nothing_in_the_way() const noexcept { return std::bit_cast<std::uint32_t>(mode_) == 0; }
+  bool has_ended() const noexcept { return mode_.state >= State::ending; }
   bool gathers(std::size_t bytes) const noexcept;
   void enqueue(std::span<const std::string_view> pieces, const Refusals& refusals);
   void send_now(std::span<const std::string_view> pieces);
   void event_drained();
-  bool send_gathered();
+  // Hidden: so g++ may inline it in its file, though it compiles for a shared object (-fPIC).
+  [[gnu::visibility("hidden")]] bool send_gathered();
+  bool sent_a_part(const IoResult& sent);
   void finish_flush();
   void end_wait();
   std::exception_ptr why_closed() const noexcept;
@@ -173,34 +190,29 @@ class SocketTransport final : public Transport,
     return static_cast<const SocketTransport&>(static_cast<const Node&>(node)).repr();
   }
 
-  EventLoop& loop_;  // Not touched once ended, but for logging, where loop_token_ says whether it
-                     // is there.
-  Ref<LoopToken> loop_token_;
+  // 248 bytes, of which half are links and nodes: there may be very many transports.
+  Ref<LoopToken> loop_token_;  // Not asked for the loop once ended, but for logging.
   ReadBlock& block_;
   Socket socket_;
   std::shared_ptr<BaseProtocol> protocol_;
-  Protocol* streaming_ = nullptr;  // protocol_ is one of these two.
-  BufferedProtocol* buffered_ = nullptr;
-  std::shared_ptr<TransportOwner> owner_;
+  TransportOwner* owner_;  // It stays until its last transport is lost.
   // The loop's hold, until connection_lost has returned: a turn of its own, so that whatever else
   // the loop runs of a transport may call the user and still be there afterwards.
   std::shared_ptr<SocketTransport> self_;
   WriteBuffer buffer_;
-  FlowControl flow_;
   Ref<FutureState<void>> waiter_;  // What drained() or writable() gave out.
   Endpoint sockname_;
   Endpoint peername_;
-  std::uint32_t lost_writes_ =
-      0;  // asyncio's _conn_lost: 1 at the end, one more for every dropped write.
-  std::exception_ptr lost_error_;  // What ended the connection, if it was an error.
-  State state_ = State::open;
-  WriteSide write_side_ = WriteSide::open;
-  bool reading_paused_ = false;
-  bool reading_started_ = false;
-  bool end_of_stream_ = false;
-  bool gather_ = true;
-  bool lost_data_ = false;
-  bool blocked_ = false;  // Waiting for the socket to become writable.
+  std::exception_ptr lost_error_;           // What ended the connection, if it was an error.
+  [[no_unique_address]] FlowControl flow_;  // What follows stands in its last bytes.
+  Mode mode_;
+  // asyncio's _conn_lost: 1 at the end, one more for each of the first dropped writes.
+  std::uint8_t lost_writes_ = 0;
+  bool streaming_ : 1 = false;  // protocol_ is a Protocol; else a BufferedProtocol.
+  bool reading_paused_ : 1 = false;
+  bool reading_started_ : 1 = false;
+  bool end_of_stream_ : 1 = false;
+  bool lost_data_ : 1 = false;
 };
 
 }  // namespace weir::detail

@@ -13,22 +13,42 @@ namespace weir::detail {
 
 /// Its kind is asked once, here, and not with every event.
 void SocketTransport::adopt(std::shared_ptr<BaseProtocol> protocol) {
-  protocol_ = std::move(protocol);
-  streaming_ = dynamic_cast<Protocol*>(protocol_.get());
-  buffered_ = streaming_ == nullptr ? dynamic_cast<BufferedProtocol*>(protocol_.get()) : nullptr;
+  BaseProtocol* its = dynamic_cast<Protocol*>(protocol.get());
+  streaming_ = its != nullptr;
+  if (!streaming_) its = dynamic_cast<BufferedProtocol*>(protocol.get());
+  // Of an object that is both, the base that is one: streaming() and buffered() cast it down.
+  protocol_ = std::shared_ptr<BaseProtocol>(std::move(protocol), its);
+}
+
+void SocketTransport::make_connection() {
+  if (mode_.state == State::ended) return;
+  const std::shared_ptr<BaseProtocol> protocol =
+      protocol_;  // It may hand over to another one in its own callback.
+  protocol->connection_made(self_);
+}
+
+void SocketTransport::start_reading() {
+  reading_started_ = true;
+  // connection_made may have closed or paused us; what it wrote may be waiting for the socket.
+  if (has_ended()) return;
+  Runnable* reader = is_reading() ? &reader_node() : nullptr;
+  Runnable* writer = mode_.blocked ? &writer_node() : nullptr;
+  if (const int error = loop().io().open(socket_.fd(), reader, writer); error != 0) {
+    fatal_error(make_os_error(error), "Fatal error: the poller refuses the socket");
+  }
 }
 
 // BYTE 3/7: fd is readable; recv() brings the bytes into the process.
 // Next: StreamReaderProtocol::data_received (streams/stream_reader_protocol.cpp)
 void SocketTransport::read_ready() {
-  if (state_ != State::open) return;
-  if (streaming_ == nullptr) return read_into(*buffered_);
+  if (mode_.state != State::open) return;
+  if (!streaming_) return read_into(buffered());
   const std::span<char> room = block_.room();
   // Once per event: a busy peer must not starve the others.
   const IoResult got = socket_.recv(room);
   if (!got.ok() || got.value == 0) return received_nothing(got);
   try {
-    streaming_->data_received({room.data(), static_cast<std::size_t>(got.value)});
+    streaming().data_received({room.data(), static_cast<std::size_t>(got.value)});
   } catch (const KeyboardInterrupt&) {  // Never about this connection: it goes through, out of
                                         // run_forever().
     throw;
@@ -45,7 +65,7 @@ void SocketTransport::read_into(BufferedProtocol& protocol) {
     room = protocol.get_buffer(-1);
     // Paused, closed, or handed over: what comes next is not for this buffer, and stays where it
     // is.
-    if (!is_reading() || buffered_ != &protocol) return;
+    if (!is_reading() || protocol_.get() != &protocol) return;
     if (room.empty()) throw RuntimeError("get_buffer() returned an empty buffer");
   } catch (const KeyboardInterrupt&) {
     throw;
@@ -66,7 +86,7 @@ void SocketTransport::read_into(BufferedProtocol& protocol) {
 }
 
 /// The end of the stream, an error, or an event without anything to read.
-void SocketTransport::received_nothing(const IoResult& got) {
+void SocketTransport::received_nothing(IoResult got) {
   if (got.would_block()) return;
   if (got.ok()) return read_eof();
   fatal_error(make_os_error(got.error), "Fatal read error on socket transport");
@@ -78,7 +98,7 @@ void SocketTransport::read_eof() {
   watch_reading();
   bool keep_open = false;
   try {
-    keep_open = streaming_ != nullptr ? streaming_->eof_received() : buffered_->eof_received();
+    keep_open = streaming_ ? streaming().eof_received() : buffered().eof_received();
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
@@ -89,26 +109,26 @@ void SocketTransport::read_eof() {
 }
 
 void SocketTransport::pause_reading() {
-  if (state_ != State::open || reading_paused_) return;
+  if (mode_.state != State::open || reading_paused_) return;
   reading_paused_ = true;
   watch_reading();
 }
 
 void SocketTransport::resume_reading() {
-  if (state_ != State::open || !reading_paused_) return;
+  if (mode_.state != State::open || !reading_paused_) return;
   reading_paused_ = false;
   watch_reading();
 }
 
 /// Has the poller watch for what can be received just if it is wanted now.
 void SocketTransport::watch_reading() {
-  if (state_ != State::open || !reading_started_) return;
-  loop_.io().set_reader(socket_.fd(), is_reading() ? &reader_node() : nullptr);
+  if (mode_.state != State::open || !reading_started_) return;
+  loop().io().set_reader(socket_.fd(), is_reading() ? &reader_node() : nullptr);
 }
 
 bool SocketTransport::is_reading() const {
-  return state_ == State::open && !reading_paused_ && !end_of_stream_ &&
-         write_side_ != WriteSide::lent;
+  return mode_.state == State::open && !reading_paused_ && !end_of_stream_ &&
+         mode_.write_side != WriteSide::lent;
 }
 
 }  // namespace weir::detail

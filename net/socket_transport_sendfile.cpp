@@ -11,32 +11,32 @@
 namespace weir::detail {
 
 void SocketTransport::begin_sendfile() {
-  switch (write_side_) {
+  switch (mode_.write_side) {
     case WriteSide::open: break;
     case WriteSide::lent: throw RuntimeError("unable to sendfile; sendfile is in progress");
     default: throw RuntimeError("Cannot call sendfile() after write_eof()");
   }
-  write_side_ = WriteSide::lent;
+  mode_.write_side = WriteSide::lent;
   watch_reading();
 }
 
 void SocketTransport::end_sendfile() {
   waiter_ = {};
-  write_side_ = WriteSide::open;
+  mode_.write_side = WriteSide::open;
   watch_reading();  // A writer's watch ends by itself, when there is room.
 }
 
 Future<> SocketTransport::drained() {
   send_gathered();  // May end the connection.
-  loop_.check_closed();
-  waiter_ = Ref<FutureState<void>>(new PlainFutureState<void>(loop_));
+  loop().check_closed();
+  waiter_ = Ref<FutureState<void>>(new PlainFutureState<void>(loop()));
   const Future<> waiter(waiter_.get());
-  if (buffer_.empty() && !blocked_) end_wait();  // That is so, too, when it has ended.
+  if (buffer_.empty() && !mode_.blocked) end_wait();  // That is so, too, when it has ended.
   return waiter;
 }
 
 Future<> SocketTransport::writable() {
-  if (state_ == State::open) wait_until_writable();
+  if (mode_.state == State::open) wait_until_writable();
   return drained();
 }
 
@@ -45,7 +45,7 @@ void SocketTransport::end_wait() {
   if (!waiter_) return;
   const Future<> waiter(std::exchange(waiter_, {}).get());
   if (waiter.done()) return;  // Cancelled.
-  if (state_ == State::open) return waiter.set_result();
+  if (mode_.state == State::open) return waiter.set_result();
   waiter.set_exception(why_closed());
 }
 
@@ -57,12 +57,12 @@ std::exception_ptr SocketTransport::why_closed() const noexcept {
 }
 
 IoResult SocketTransport::send_from(int file, std::int64_t offset, std::size_t bytes) {
-  if (state_ != State::open) std::rethrow_exception(why_closed());
-  return loop_.kernel().sendfile(socket_.fd(), file, offset, bytes);
+  if (mode_.state != State::open) std::rethrow_exception(why_closed());
+  return loop().kernel().sendfile(socket_.fd(), file, offset, bytes);
 }
 
 void SocketTransport::send_block(std::string_view block) {
-  if (state_ != State::open) std::rethrow_exception(why_closed());
+  if (mode_.state != State::open) std::rethrow_exception(why_closed());
   send_now(std::span(&block, 1));
 }
 

@@ -2,6 +2,7 @@
 #include <weir/net/write_buffer.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -11,15 +12,24 @@
 namespace weir::detail {
 namespace {
 
-constexpr std::size_t first_capacity = 512;
+using Block = WriteBuffer::Block;
+
+constexpr std::size_t first_bytes = 512;
+constexpr std::size_t first_capacity = first_bytes - sizeof(Block);
+
+Block* make_block(std::size_t capacity) {
+  return ::new (pool_allocate(sizeof(Block) + capacity)) Block{capacity, 0, 0};
+}
+
+void free_block(Block* block) noexcept { pool_free(block, sizeof(Block) + block->capacity); }
 
 /// The thread's block, unless some buffer has it. Trivial, as the lists of the pool are.
 struct Shared {
-  char* block;
+  Block* block;
   bool made;   // Once. It is here, or in a buffer.
   bool keeps;  // Until the thread ends.
 };
-constinit thread_local Shared shared{};
+[[gnu::tls_model("initial-exec")]] constinit thread_local Shared shared{};
 
 struct Closer {
   Closer() = default;
@@ -27,7 +37,7 @@ struct Closer {
   Closer& operator=(const Closer&) = delete;
   ~Closer() {
     shared.keeps = false;
-    if (shared.block != nullptr) pool_free(shared.block, WriteBuffer::shared_bytes);
+    if (shared.block != nullptr) free_block(shared.block);
     shared.block = nullptr;
   }
   void touch() noexcept {}
@@ -35,78 +45,71 @@ struct Closer {
 thread_local Closer closer;
 
 /// Null if another buffer has it.
-char* make_shared_block() {
+[[gnu::noinline]] Block* make_shared_block() {
   // AddressSanitizer is to see where a buffer of its own ends.
   if (shared.made || poisons) return nullptr;
   closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
-  char* const block = static_cast<char*>(pool_allocate(WriteBuffer::shared_bytes));
+  Block* const block = make_block(WriteBuffer::shared_bytes);
   shared.made = shared.keeps = true;
   return block;
 }
 
-void release(char* block, std::size_t capacity) noexcept {
+inline void release(Block* block) noexcept {
   // One that has grown to this size is as good.
-  const bool fits = capacity == WriteBuffer::shared_bytes;
-  if (!fits || !shared.keeps || shared.block != nullptr) return pool_free(block, capacity);
+  const bool fits = block->capacity == WriteBuffer::shared_bytes;
+  if (!fits || !shared.keeps || shared.block != nullptr) return free_block(block);
   shared.block = block;
 }
 
 }  // namespace
 
 void WriteBuffer::clear() noexcept {
-  char* const block = std::exchange(data_, nullptr);
-  const std::size_t capacity = std::exchange(capacity_, 0);
-  begin_ = end_ = 0;
-  if (block != nullptr) release(block, capacity);
+  if (block_ != nullptr) release(std::exchange(block_, nullptr));
 }
 
 void WriteBuffer::settle() noexcept {
-  if (capacity_ != shared_bytes) return;
-  const std::size_t capacity = std::max(first_capacity, size());
-  char* own = nullptr;
+  if (block_ == nullptr || block_->capacity != shared_bytes) return;
   try {
-    own = static_cast<char*>(pool_allocate(capacity));
+    move_to(make_block(std::max(first_capacity, size())));
   } catch (const std::bad_alloc&) {  // Then it stays where it is.
-    return;
   }
-  move_to(own, capacity);
 }
 
 /// Another block, large enough for what there is.
-void WriteBuffer::move_to(char* block, std::size_t capacity) noexcept {
-  const std::size_t kept = size();
-  if (data_ != nullptr) {
-    std::memcpy(block, data_ + begin_, kept);
-    release(data_, capacity_);
+void WriteBuffer::move_to(Block* block) noexcept {
+  if (block_ != nullptr) {
+    const std::string_view kept = block_->filled();
+    std::memcpy(block->memory(), kept.data(), kept.size());
+    block->end = kept.size();
+    release(block_);
   }
-  data_ = block;
-  capacity_ = capacity;
-  begin_ = 0;
-  end_ = kept;
+  block_ = block;
 }
 
 void WriteBuffer::make_room(std::size_t more) {
-  if (data_ != nullptr || more > shared_bytes) return grow(more);
-  data_ = std::exchange(shared.block, nullptr);
-  if (data_ == nullptr) [[unlikely]]
-    data_ = make_shared_block();
-  if (data_ == nullptr) return grow(more);
-  capacity_ = shared_bytes;
+  if (block_ != nullptr || more > shared_bytes) return grow(more);
+  Block* block = std::exchange(shared.block, nullptr);
+  if (block == nullptr) [[unlikely]]
+    block = make_shared_block();
+  if (block == nullptr) return grow(more);
+  block->begin = block->end = 0;
+  block_ = block;
 }
 
 void WriteBuffer::grow(std::size_t more) {
   const std::size_t kept = size();
-  if (more > static_cast<std::size_t>(PTRDIFF_MAX) - kept) throw std::bad_alloc();
+  if (more > static_cast<std::size_t>(PTRDIFF_MAX) - sizeof(Block) - kept) throw std::bad_alloc();
   // Sliding down is worth it only when at least half of the block is free again: each byte then
   // moves once in all.
-  if (kept + more <= capacity_ && begin_ >= capacity_ / 2) {
-    std::memmove(data_, data_ + begin_, kept);
-    begin_ = 0;
-    end_ = kept;
+  if (block_ != nullptr && kept + more <= block_->capacity &&
+      block_->begin >= block_->capacity / 2) {
+    std::memmove(block_->memory(), block_->memory() + block_->begin, kept);
+    block_->begin = 0;
+    block_->end = kept;
     return;
   }
-  const std::size_t capacity = std::max({first_capacity, capacity_ * 2, kept + more});
-  move_to(static_cast<char*>(pool_allocate(capacity)), capacity);
+  const std::size_t before = block_ != nullptr ? block_->capacity : 0;
+  move_to(make_block(std::max({first_capacity, before * 2, kept + more})));
 }
 
 }  // namespace weir::detail

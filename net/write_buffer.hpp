@@ -24,23 +24,25 @@ class WriteBuffer {
   WriteBuffer& operator=(const WriteBuffer&) = delete;
   ~WriteBuffer() { clear(); }
 
-  std::size_t size() const noexcept { return end_ - begin_; }
-  bool empty() const noexcept { return begin_ == end_; }
-  std::string_view bytes() const noexcept { return {data_ + begin_, size()}; }
+  std::size_t size() const noexcept { return block_ != nullptr ? block_->end - block_->begin : 0; }
+  bool empty() const noexcept { return size() == 0; }
+  std::string_view bytes() const noexcept {
+    return block_ != nullptr ? block_->filled() : std::string_view();
+  }
 
   /// Appending `more` bytes does not throw after this.
   void reserve(std::size_t more) {
-    if (more > capacity_ - end_) make_room(more);
+    if (block_ == nullptr || more > block_->capacity - block_->end) make_room(more);
   }
   void append(std::string_view more) {
     if (more.empty()) return;  // It may have no address, and memcpy() wants one.
     reserve(more.size());
-    std::memcpy(data_ + end_, more.data(), more.size());
-    end_ += more.size();
+    std::memcpy(block_->memory() + block_->end, more.data(), more.size());
+    block_->end += more.size();
   }
   void consume(std::size_t bytes) noexcept {
-    begin_ += bytes;
-    if (begin_ == end_) clear();
+    if (bytes == size()) return clear();
+    block_->begin += bytes;
   }
   void clear() noexcept;
   /// What is left has to wait: it moves to memory of its own, if there is any, so that the thread's
@@ -50,15 +52,22 @@ class WriteBuffer {
   /// Of the thread's block: as much as is gathered before a protocol is paused, by default.
   static constexpr std::size_t shared_bytes = 64 * 1024;
 
+  /// What a buffer knows stands before its bytes, so that an idle one is a pointer.
+  struct Block {
+    std::size_t capacity;
+    std::size_t begin;
+    std::size_t end;
+
+    char* memory() noexcept { return reinterpret_cast<char*>(this + 1); }
+    std::string_view filled() noexcept { return {memory() + begin, end - begin}; }
+  };
+
  private:
   void make_room(std::size_t more);
   void grow(std::size_t more);
-  void move_to(char* block, std::size_t capacity) noexcept;
+  void move_to(Block* block) noexcept;
 
-  char* data_ = nullptr;
-  std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  Block* block_ = nullptr;
 };
 
 }  // namespace weir::detail
