@@ -254,7 +254,7 @@ inline void EventLoop::receive() {
 }
 
 // BYTE 6/7: what the byte woke runs: the parked read looks whether it can finish now.
-// Next: ReaderState::run_wait (streams/reader_state.cpp)
+// Next: ReadAwaitable::run (streams/read_awaitable.hpp)
 inline void EventLoop::run_ready(detail::QueuePosition end) {
   ++stats_.passes;
   // Exactly those that were ready when the pass began: what they schedule runs in the next one.

@@ -58,6 +58,13 @@ class ByteBuffer {
   bool borrowed() const noexcept { return borrowed_; }
   /// Moves what is still unread out of the lent block.
   void settle();
+  /// settle() and trim() where that is easy: all of a lent block has been read, and there is no
+  /// buffer of its own. False: they remain to be called.
+  bool give_back_if_read() noexcept {
+    if (!borrowed_ || !empty() || own_ != nullptr) return false;
+    borrowed_ = false;
+    return true;
+  }
   /// Puts `earlier` before what there is: the bytes that were consumed last.
   void prepend(std::string_view earlier);
   /// True when there is memory to give back: nothing is unread, or little in a large block.

@@ -156,10 +156,21 @@ class OneByte {
   return mask;
 }
 
+/// Less than two blocks: who asks and waits for an answer sends no more. 70 instructions fewer than
+/// by vectors of 16 bytes.
+[[gnu::target("avx2"), gnu::noinline]] std::uint64_t search_byte_in_few(
+    MatchWindow& window, const char* at, std::size_t count) noexcept {
+  if (count < block_bytes) return sse2_kernels.search_byte(window, at, count);
+  if (const std::uint64_t mask = OneByte(window.bytes.first).mask_of_likely_block(at)) {
+    return found_at_once(window, mask, 0);
+  }
+  return window.take(first_block_from(block_bytes, at, count, window.bytes.first), count);
+}
+
 [[gnu::target("avx2")]] std::uint64_t search_byte(MatchWindow& window, const char* at,
                                                   std::size_t count) noexcept {
   if (count < 2 * block_bytes) [[unlikely]]
-    return sse2_kernels.search_byte(window, at, count);
+    return search_byte_in_few(window, at, count);
   const OneByte search(window.bytes.first);
   if (const std::uint64_t mask = search.mask_of_likely_block(at)) {
     return found_at_once(window, mask, 0);

@@ -68,12 +68,12 @@ class MatchMemo {
     // Branches to functions of their own: what those save must not cost the usual case. The second
     // one is nearly always guessed; as a conditional move it would chain the search for a record to
     // the end of that for the last one.
+    if (window_.searched >= buffer.end()) return 0;
     if (search_ == nullptr) [[unlikely]]
       return search_long(buffer);
     const std::size_t overlap = size_ - 1;
     if (window_.searched < buffer.position() + overlap) [[unlikely]]
       return begin_and_search(buffer);
-    if (window_.searched >= buffer.end()) return 0;
     window_.base = window_.searched - overlap;
     return search_(window_, buffer.at(window_.base),
                    static_cast<std::size_t>(buffer.end() - window_.searched));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <string>
 
 #include <weir/reactor/export.hpp>
 #include <weir/reactor/ready_queue.hpp>
@@ -32,8 +33,9 @@ enum class Verdict : std::uint8_t {
 /// only sees whether it has enough now.
 enum class Look : std::uint8_t { first, again };
 
-/// What a kind of read is to those who wake it.
-struct ReadKind {
+/// What a kind of read is: what the ready queue runs when such a read is woken, and what those who
+/// wake it ask.
+struct ReadKind : RunnableKind {
   const char* function;  // For the error text: "read".
   Verdict (*look)(ReaderState&, const void* read);
 };
@@ -43,9 +45,13 @@ struct ReadKind {
 /// in.
 struct ReadWait final : Queueable, Parked {
   explicit ReadWait(ReaderState& its_reader) noexcept;
-  bool failed = false;  // Woken by set_exception(), whatever arrives after that.
+  static std::string describe(const Runnable& runnable);
+  /// Which read waits: set with the wait, and what the ready queue runs.
+  void set_what(const ReadKind& what) noexcept { Queueable::kind = &what; }
+  const ReadKind& what() const noexcept { return *static_cast<const ReadKind*>(Queueable::kind); }
+
+  bool failed = false;  // Woken by set_exception() or a time-out, whatever arrives after that.
   ReaderState& reader;
-  const ReadKind* what = nullptr;
   const void* read = nullptr;  // The awaitable, in the coroutine's frame.
   std::exception_ptr error;    // It had to go on waiting, and could not.
 };

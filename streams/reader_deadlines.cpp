@@ -9,19 +9,19 @@
 
 namespace weir::detail {
 
-ReaderState::Deadlines::Deadlines(ReaderState& reader)
-    : timer(reader.loop(), &reader, [](void* owner, TimePoint now) {
-        return static_cast<ReaderState*>(owner)->expire(now);
-      }) {}
-
-ReaderState::Deadlines& ReaderState::make_deadlines() {
-  if (deadlines() == nullptr) seldom().deadlines = std::make_unique<Deadlines>(*this);
+ReaderDeadlines& ReaderState::make_deadlines() {
+  if (deadlines() == nullptr) {
+    seldom().deadlines =
+        std::make_unique<ReaderDeadlines>(loop(), this, [](void* owner, TimePoint now) {
+          return static_cast<ReaderState*>(owner)->expire(now);
+        });
+  }
   return *deadlines();
 }
 
 void ReaderState::set_read_timeout(std::optional<Duration> timeout) {
   if ((!timeout && deadlines() == nullptr) || loop_token_->loop == nullptr) return;
-  Deadlines& its = make_deadlines();
+  ReaderDeadlines& its = make_deadlines();
   if (!its.read) its.waiting_since = its.timer.now();
   its.read = timeout;
   if (waiter_ != nullptr) time_wait();
@@ -29,28 +29,28 @@ void ReaderState::set_read_timeout(std::optional<Duration> timeout) {
 
 void ReaderState::set_idle_timeout(std::optional<Duration> timeout) {
   if ((!timeout && deadlines() == nullptr) || loop_token_->loop == nullptr) return;
-  Deadlines& its = make_deadlines();
+  ReaderDeadlines& its = make_deadlines();
   its.idle = timeout;
   its.active_at = its.timer.now();
   if (timeout) its.timer.due_by(deadline_after(its.active_at, *timeout));
 }
 
 void ReaderState::stay_active() {
-  Deadlines& its = *deadlines();
+  ReaderDeadlines& its = *deadlines();
   if (its.idle && its.timer.has_loop()) its.active_at = its.timer.now();
 }
 
 /// The time of a read counts from its first wait on; being woken without having enough does not
 /// begin it anew.
 void ReaderState::time_wait() {
-  const Deadlines* const its = deadlines();
+  const ReaderDeadlines* const its = deadlines();
   if (its == nullptr || !its->read) return;
   deadlines()->timer.due_by(deadline_after(its->waiting_since, *its->read));
 }
 
 /// Ends what is due; the earliest of the deadlines that are left.
 std::optional<TimePoint> ReaderState::expire(TimePoint now) {
-  Deadlines& its = *deadlines();
+  ReaderDeadlines& its = *deadlines();
   std::optional<TimePoint> next;
   const auto earlier = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
   if (its.idle) {
@@ -68,8 +68,8 @@ std::optional<TimePoint> ReaderState::expire(TimePoint now) {
     if (read_at > now) {
       earlier(read_at);
     } else {
-      waiter_->error = make_timeout_error(waiter_->what->function, *its.read);
-      wake();
+      waiter_->error = make_timeout_error(waiter_->what().function, *its.read);
+      wake(true);
     }
   }
   return next;

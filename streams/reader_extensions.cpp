@@ -7,7 +7,7 @@ namespace weir {
 
 void ReaderExtensions::set_read_cap(std::optional<std::ptrdiff_t> bytes) const {
   if (bytes && *bytes <= 0) throw ValueError("Cap cannot be <= 0");
-  state_->set_cap(bytes ? static_cast<std::size_t>(*bytes) : detail::ReaderState::no_cap);
+  state_->set_cap(bytes ? static_cast<std::size_t>(*bytes) : detail::ReaderSeldom::no_cap);
 }
 
 }  // namespace weir

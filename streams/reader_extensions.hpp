@@ -11,6 +11,7 @@
 #include <weir/reactor/export.hpp>
 #include <weir/reactor/ref.hpp>
 #include <weir/streams/read_awaitable.hpp>
+#include <weir/streams/read_ops.hpp>
 #include <weir/streams/read_options.hpp>
 #include <weir/streams/reader_state.hpp>
 #include <weir/streams/record_ops.hpp>
@@ -27,11 +28,12 @@ class ReaderExtensions {
  public:
   // ---- Into a string that is there
 
-  /// readuntil(), readline() and readexactly() into the caller's string: what it held is replaced,
-  /// its memory is used again. The result is its new size.
+  /// readuntil(), readline(), readexactly() and read() into the caller's string: what it held is
+  /// replaced, its memory is used again. The result is its new size.
   ///
   /// Shape     std::string line;   while (const auto n = co_await reader.readline_into(line)) {…}
-  /// Errors    As of the form without `_into`; `into` is then as it was.
+  /// Errors    As of the form without `_into`; `into` is then as it was. read_into(): ValueError
+  ///           "read size can not be less than zero".
   /// Lifetime  `into` must outlive the read, in a task too.
   /// Cost      One copy; an allocation only where `into` has never been as long.
   auto readuntil_into(std::string& into, Separator separator = "\n") const noexcept {
@@ -60,6 +62,9 @@ class ReaderExtensions {
   }
   auto readexactly_into(std::string& into, std::ptrdiff_t n) const noexcept {
     return detail::ReadAwaitable<detail::ReadExactlyOp<detail::IntoString>>(*state_, {n, {&into}});
+  }
+  auto read_into(std::string& into, std::ptrdiff_t n) const noexcept {
+    return detail::ReadAwaitable<detail::ReadSomeOp<detail::IntoString>>(*state_, {n, {&into}});
   }
 
   // ---- Records that are too long, and looking ahead

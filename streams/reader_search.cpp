@@ -127,7 +127,7 @@ ReaderState::Match ReaderState::search(std::span<const std::string_view> separat
       scans[i].match = record + start;
     }
     scans[i].searched = record + end;
-    set_bytes_scanned_ += end - std::min(searched, from + separator.size() - 1);
+    seldom_->set_bytes_scanned += end - std::min(searched, from + separator.size() - 1);
   }
   return best;
 }

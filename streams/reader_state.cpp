@@ -12,15 +12,12 @@ namespace weir::detail {
 
 // ---- Construction
 
-const RunnableKind ReaderState::wait_runnable = {
-    [](Runnable& runnable) {
-      auto& node = static_cast<ReadWait&>(runnable);
-      node.reader.run_wait(node);
-    },
-    [](const Runnable& runnable) {
-      return static_cast<const ReadWait&>(runnable).task->describe_task();
-    },
-};
+namespace {
+
+// Of a node that no read has waited at yet.
+const RunnableKind no_read = {[](Runnable&) {}, ReadWait::describe};
+
+}  // namespace
 
 const Parked::Kind ReaderState::wait_parked = {
     [](Parked& parked, const std::string&) {
@@ -40,7 +37,11 @@ const Parked::Kind ReaderState::wait_parked = {
 };
 
 ReadWait::ReadWait(ReaderState& its_reader) noexcept
-    : Queueable(ReaderState::wait_runnable), Parked(ReaderState::wait_parked), reader(its_reader) {}
+    : Queueable(no_read), Parked(ReaderState::wait_parked), reader(its_reader) {}
+
+std::string ReadWait::describe(const Runnable& runnable) {
+  return static_cast<const ReadWait&>(runnable).task->describe_task();
+}
 
 std::size_t check_limit(std::ptrdiff_t limit) {
   if (limit <= 0) throw ValueError("Limit cannot be <= 0");
@@ -52,8 +53,7 @@ ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
       limit_(check_limit(limit)),
       reach_(limit_ + 1),
       loop_(&loop),
-      loop_token_(loop.token()),
-      own_wait_(*this) {
+      loop_token_(loop.token()) {
   // A WEIR_SIMD that names nothing is told here: a search could only end the program.
   static_cast<void>(match_kernels());
 }
@@ -70,6 +70,17 @@ void ReaderState::feed(std::string_view data) {
 // BYTE 5/7: the byte joins what the reader holds, and a read that waits is queued to look again.
 // Next: EventLoop::run_ready (reactor/event_loop.cpp)
 void ReaderState::feed_borrowed(std::string_view lent, ReadBlock* block) {
+  const bool usual = buffer_.empty() && !linked() && !eof_ && !paused_ && seldom_ == nullptr &&
+                     !lent.empty() && lent.size() / 2 < limit_;
+  if (!usual) [[unlikely]]
+    return feed_unusually(lent, block);
+  buffer_.borrow(lent);
+  attend_from_ = ByteBuffer::never;
+  loop_->when_drained(*this);
+  wake();
+}
+
+void ReaderState::feed_unusually(std::string_view lent, ReadBlock* block) {
   if (eof_ || lent.empty() || buffer_.borrowed()) return feed(lent);
   std::string_view all = lent;
   if (!buffer_.empty()) {  // A record has begun, and stays in one run.
@@ -99,15 +110,6 @@ void ReaderState::pause_if_full() {
   }
 }
 
-/// What wakes the read first decides: bytes that come after an exception, or the other way round,
-/// change nothing. Until it runs the reader has no waiter, as in asyncio: others may read, or wait.
-void ReaderState::wake(bool failed) noexcept {
-  if (waiter_ == nullptr) return;
-  loop_->ready().push(*waiter_);
-  waiter_->failed = failed;
-  waiter_ = nullptr;
-}
-
 void ReaderState::feed_eof() {
   eof_ = true;
   wake();
@@ -128,6 +130,12 @@ void ReaderState::set_transport(Transport& transport) {
 /// The event is over: the lent block goes back, and with it the views; an idle reader holds no
 /// memory.
 void ReaderState::keep_or_trim() noexcept {
+  if (buffer_.give_back_if_read()) {  // Nothing is left to keep, as with nearly every event.
+    attend_from_ = ByteBuffer::never;
+    if (paused_) [[unlikely]]
+      watch_level();
+    return;
+  }
   try {
     buffer_.settle();
   } catch (const std::bad_alloc&) {
@@ -166,7 +174,7 @@ void ReaderState::attend() {
   watch_level();
 }
 
-void ReaderState::watch_level() noexcept {
+inline void ReaderState::watch_level() noexcept {
   attend_from_ = linked() ? ByteBuffer::never : buffer_.wasteful_from();
   if (!paused_) return;
   const std::uint64_t low = buffer_.end() - std::min<std::uint64_t>(buffer_.end(), limit_);
@@ -199,7 +207,7 @@ Verdict ReaderState::look_read(std::ptrdiff_t wanted, const void* read, Look loo
   if (refused(look) || (exception_ && !has_all)) return Verdict::failed;
   if (wanted < 0) {
     if (waiter_ != nullptr) return Verdict::wait;  // It will be refused: the bytes are not its own.
-    const Seldom& its = seldom();
+    const ReaderSeldom& its = seldom();
     const bool collects = its.collector == nullptr || its.collector == read;
     if ((collects ? its.collected.size() : 0) + buffer_.size() > its.cap) return Verdict::over_cap;
     if (collects) collect(read);
@@ -294,11 +302,9 @@ void ReaderState::forget_matches() noexcept {
 
 // ---- Waiting
 
-void ReaderState::check_may_wait(const char* function) const {
-  if (waiter_ != nullptr) {
-    throw RuntimeError(std::string(function) +
-                       "() called while another coroutine is already waiting for incoming data");
-  }
+void ReaderState::throw_may_not_wait(const char* function) {
+  throw RuntimeError(std::string(function) +
+                     "() called while another coroutine is already waiting for incoming data");
 }
 
 /// A node for the read. Another one has the reader's own if that was cancelled or woken, and has
@@ -310,16 +316,32 @@ ReadWait& ReaderState::new_wait(const ReadKind& what, const void* read) {
   } else {
     own_wait_used_ = true;
   }
-  node->what = &what;
+  node->set_what(what);
   node->read = read;
   node->failed = false;
-  node->error = nullptr;
-  if (Deadlines* its = deadlines()) [[unlikely]]
+  if (ReaderDeadlines* its = deadlines()) [[unlikely]]
     its->waiting_since = its->timer.now();
   return *node;
 }
 
+/// The usual wait is a few stores into the reader's own node. What it takes to keep that so: nothing
+/// here calls anything that returns, so no register is saved.
 void ReaderState::wait(const ReadKind& what, const void* read, PromiseBase& promise) {
+  TaskBase& task = *current_task;
+  const bool usual =
+      task.future().token == loop_token_ && !own_wait_used_ && !paused_ && seldom_ == nullptr;
+  if (!usual) [[unlikely]]
+    return wait_unusually(what, read, promise);
+  if (buffer_.give_back_if_read()) unlink();  // The views have ended: no hook need settle it.
+  own_wait_used_ = true;
+  own_wait_.set_what(what);
+  own_wait_.read = read;
+  own_wait_.failed = false;
+  waiter_ = &own_wait_;
+  task.park(own_wait_, promise);
+}
+
+void ReaderState::wait_unusually(const ReadKind& what, const void* read, PromiseBase& promise) {
   if (current_task->future().token != loop_token_) {
     throw RuntimeError("Task " + current_task->describe_task() + " got " + repr() +
                        " attached to a different loop");
@@ -349,9 +371,7 @@ void ReaderState::end_turn(const ReadKind& what, const void* read, PromiseBase& 
   current_task->park(node, promise);
 }
 
-// BYTE 7/7: the read looks again. If it can finish, its coroutine resumes with the bytes; else it
-// goes on waiting, and the coroutine hears nothing of it.
-void ReaderState::run_wait(ReadWait& node) {
+void ReaderState::look_again(ReadWait& node) {
   verdict_ = Verdict::wait;  // What it says may be that of a read that was answered at once.
   if (!node.cancelled && must_go_on(node)) return;
   resuming_ = &node;
@@ -361,11 +381,11 @@ void ReaderState::run_wait(ReadWait& node) {
 bool ReaderState::must_go_on(ReadWait& node) {
   if (node.error) return false;  // It took too long.
   try {
-    verdict_ = node.failed && !buffer_first_ ? Verdict::failed : node.what->look(*this, node.read);
+    verdict_ = node.failed && !buffer_first_ ? Verdict::failed : node.what().look(*this, node.read);
     // An exception that came after what woke it: asyncio does not look here, and waits for ever.
     if (verdict_ == Verdict::wait && exception_) verdict_ = Verdict::failed;
     if (verdict_ != Verdict::wait) return false;
-    check_may_wait(node.what->function);
+    check_may_wait(node.what().function);
     force_resume();
     time_wait();
     waiter_ = &node;
@@ -389,6 +409,7 @@ void ReaderState::drop_wait(ReadWait& node) noexcept {
   if (waiter_ == &node) waiter_ = nullptr;
   if (node.position != 0) loop_->ready().remove(node);
   if (&node == &own_wait_) {
+    node.error = nullptr;
     own_wait_used_ = false;
   } else {
     node.~ReadWait();

@@ -6,12 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <weir/net/read_block.hpp>
 #include <weir/net/transport.hpp>
@@ -20,11 +20,10 @@
 #include <weir/reactor/ref.hpp>
 #include <weir/reactor/task/task_base.hpp>
 #include <weir/streams/byte_buffer.hpp>
-#include <weir/streams/lazy_timer.hpp>
 #include <weir/streams/match_memo.hpp>
 #include <weir/streams/read_wait.hpp>
+#include <weir/streams/reader_seldom.hpp>
 #include <weir/streams/separators.hpp>
-#include <weir/streams/set_memo.hpp>
 
 namespace WEIR_API weir {
 namespace detail {
@@ -62,7 +61,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// The connection is lost: there is nobody left to pause, or to be idle.
   void forget_transport() noexcept {
     transport_ = nullptr;
-    if (Deadlines* its = deadlines()) its->idle.reset();
+    if (ReaderDeadlines* its = deadlines()) its->idle.reset();
   }
   const Transport* transport() const noexcept { return transport_; }
 
@@ -91,6 +90,13 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     set_amount(std::min(buffer_.size(), most));
     verdict_ = Verdict::at_once;
     return true;
+  }
+
+  /// Whether a read of one byte or more must wait, and nothing else matters.
+  bool must_wait() const noexcept { return buffer_.empty() && !exception_ && !eof_; }
+  /// The same for a record.
+  bool must_wait(std::string_view separator) const noexcept {
+    return must_wait() && memo_.knows(separator);
   }
 
   /// `read`: who asks. Two read(-1) must not mix what they have collected.
@@ -129,14 +135,12 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// It does not finish: what it has collected goes back into the buffer.
   void give_back_collected(const void* read) noexcept;
   [[noreturn]] void throw_stored() const { std::rethrow_exception(exception_); }
-  /// Puts `bytes` before what is buffered.
   void unread(std::string_view bytes);
 
   // ---- Options; all off at first
 
-  static constexpr std::size_t no_cap = std::numeric_limits<std::size_t>::max();
   void set_cap(std::size_t bytes) { seldom().cap = bytes; }
-  std::size_t cap() const noexcept { return seldom_ ? seldom_->cap : no_cap; }
+  std::size_t cap() const noexcept { return seldom_ ? seldom_->cap : ReaderSeldom::no_cap; }
   void set_buffer_first(bool enabled) noexcept {
     buffer_first_ = enabled;
     measure_reach();
@@ -145,14 +149,18 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void set_idle_timeout(std::optional<Duration> timeout);
   /// Something was received or written: the stream is not idle.
   void note_activity() {
-    if (deadlines() != nullptr) [[unlikely]]
+    if (keeps_time()) [[unlikely]]
       stay_active();
   }
+  bool keeps_time() const noexcept { return deadlines() != nullptr; }
 
   // ---- Waiting
 
   /// RuntimeError "read() called while another coroutine is already waiting for incoming data".
-  void check_may_wait(const char* function) const;
+  void check_may_wait(const char* function) const {
+    if (waiter_ != nullptr) [[unlikely]]
+      throw_may_not_wait(function);
+  }
   /// Parks the current task on this reader until look(*this, read) says something else than wait.
   /// No other task may be waiting.
   ///
@@ -161,6 +169,14 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// A task that was answered at once for `turn_bytes` in one pass has had its turn: others may run
   /// before it is answered now.
   bool had_its_turn() noexcept { return buffer_.position() >= turn_end_ && ends_turn(); }
+  /// Whether the read at `node` was woken by bytes alone. (A cancellation would have ended it.)
+  bool only_has_bytes(const ReadWait& node) const noexcept {
+    return !node.cancelled && !node.failed && &node == &own_wait_;
+  }
+  /// It has its answer, and nothing is left to finish.
+  void end_own_wait() noexcept { own_wait_used_ = false; }
+  /// Any other read that is woken: resumes it, or waits on.
+  void look_again(ReadWait& node);
   /// Parks the current task until the next pass: a wait, but not for data.
   void end_turn(const ReadKind& what, const void* read, PromiseBase& waiter);
   /// In await_resume(): whether there was a wait. It must then be finished before anything else.
@@ -181,7 +197,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   std::size_t buffered_bytes() const noexcept { return buffer_.size(); }
   std::string_view buffered() const noexcept { return buffer_.view(); }
   std::uint64_t bytes_scanned() const noexcept {
-    return memo_.bytes_scanned() + set_bytes_scanned_;
+    return memo_.bytes_scanned() + (seldom_ ? seldom_->set_bytes_scanned : 0);
   }
   std::size_t limit() const noexcept { return limit_; }
   bool paused() const noexcept { return paused_; }
@@ -198,26 +214,6 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     std::size_t end() const noexcept { return start + length; }
   };
 
-  /// Only of readers that were given a time-out.
-  struct Deadlines {
-    explicit Deadlines(ReaderState& reader);
-    LazyTimer timer;
-    std::optional<Duration> read;
-    std::optional<Duration> idle;
-    TimePoint waiting_since{};  // Of the read that waits.
-    TimePoint active_at{};
-  };
-
-  /// What few readers need, so that all others are small: made when it is needed.
-  struct Seldom {
-    SetMemo set;
-    std::string collected;            // By a read(-1).
-    const void* collector = nullptr;  // Whose that is, from its first look to its end.
-    std::size_t cap = no_cap;
-    std::unique_ptr<Deadlines> deadlines;
-  };
-
-  static const RunnableKind wait_runnable;
   static const Parked::Kind wait_parked;
   friend struct ReadWait;
 
@@ -228,8 +224,16 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// Whether a read may rest on the end of the stream.
   bool ended() const noexcept { return eof_ && !(buffer_first_ && exception_); }
 
+  void feed_unusually(std::string_view lent, ReadBlock* block);
   void received();
-  void wake(bool failed = false) noexcept;
+  /// What wakes the read first decides: bytes that come after an exception, or the other way round,
+  /// change nothing. Until it runs the reader has no waiter, as in asyncio: others may read, or
+  /// wait.
+  void wake(bool failed = false) noexcept {
+    if (waiter_ == nullptr) return;
+    waiter_->failed = failed;
+    loop_->ready().push(*std::exchange(waiter_, nullptr));
+  }
   void pause_if_full();
   void resume_if_low();
   void force_resume();
@@ -252,19 +256,20 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   void start_account(std::string key, std::size_t count);
   Match search(std::span<const std::string_view> separators) noexcept;
   void collect(const void* read);
+  [[noreturn]] static void throw_may_not_wait(const char* function);
   void forget_matches() noexcept;
-  void run_wait(ReadWait& node);
+  void wait_unusually(const ReadKind& what, const void* read, PromiseBase& waiter);
   bool must_go_on(ReadWait& node);
   ReadWait& new_wait(const ReadKind& what, const void* read);
   void drop_wait(ReadWait& node) noexcept;
   std::uint64_t search_on() noexcept;
   bool ends_turn() noexcept;
-  Seldom& seldom() {
-    if (!seldom_) seldom_ = std::make_unique<Seldom>();
+  ReaderSeldom& seldom() {
+    if (!seldom_) seldom_ = std::make_unique<ReaderSeldom>();
     return *seldom_;
   }
-  Deadlines* deadlines() const noexcept { return seldom_ ? seldom_->deadlines.get() : nullptr; }
-  Deadlines& make_deadlines();
+  ReaderDeadlines* deadlines() const noexcept { return seldom_ ? seldom_->deadlines.get() : nullptr; }
+  ReaderDeadlines& make_deadlines();
   void stay_active();
   void time_wait();
   std::optional<TimePoint> expire(TimePoint now);
@@ -286,13 +291,12 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   bool buffer_first_ = false;
   std::uint64_t turn_end_ = turn_bytes;  // In the stream; the turn began in this pass:
   std::uint64_t turn_pass_ = 0;
-  std::uint64_t set_bytes_scanned_ = 0;
   EventLoop* loop_;
   Ref<LoopToken> loop_token_;
   Transport* transport_ = nullptr;
   ReadWait* waiter_ = nullptr;  // The one that new bytes wake; none from then on.
-  std::unique_ptr<Seldom> seldom_;
-  ReadWait own_wait_;
+  std::unique_ptr<ReaderSeldom> seldom_;
+  ReadWait own_wait_{*this};
 };
 
 }  // namespace detail

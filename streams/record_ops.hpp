@@ -10,15 +10,44 @@
 
 #include <weir/reactor/export.hpp>
 #include <weir/streams/read_awaitable.hpp>
+#include <weir/streams/read_forms.hpp>
+#include <weir/streams/read_ops.hpp>
 #include <weir/streams/read_options.hpp>
 #include <weir/streams/reader_state.hpp>
 
 namespace WEIR_API weir {
 namespace detail {
 
+[[noreturn]] void throw_some_failure(ReaderState& reader, Verdict verdict);
 [[noreturn]] void throw_peek_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wanted);
 [[noreturn]] void throw_discard_failure(ReaderState& reader, Verdict verdict,
                                         std::uint64_t discarded);
+
+/// read(n) in other forms than a string: n is not negative, for what read(-1) collects is a string.
+template <class Form>
+struct ReadSomeOp {
+  static constexpr const char* function = "read";
+  using Result = typename Form::Result;
+  using Owning = PlainOwning<ReadSomeOp>;
+  Verdict look(ReaderState& reader, Look look) const {
+    return wanted < 0 ? Verdict::bad_argument : reader.look_read(wanted, this, look);
+  }
+  bool at_once(ReaderState& reader) const noexcept {
+    return wanted > 0 && reader.at_hand(1, static_cast<std::size_t>(wanted));
+  }
+  bool must_wait(const ReaderState& reader) const noexcept {
+    return wanted > 0 && reader.must_wait();
+  }
+  Result take(ReaderState& reader) const {
+    if (wanted == 0) return form.of({});  // Not a read: the transport stays as it is.
+    return take_as(form, reader);
+  }
+  [[noreturn]] Result instead(ReaderState& reader, Verdict verdict) const {
+    throw_some_failure(reader, verdict);
+  }
+  std::ptrdiff_t wanted;
+  [[no_unique_address]] Form form = {};
+};
 
 template <class Form>
 struct PeekOp {
@@ -80,6 +109,7 @@ struct PieceOp {
 };
 
 // g++ 12 destroys temporaries with destructors twice in some co_await expressions; these have none.
+static_assert(std::is_trivially_destructible_v<ReadAwaitable<ReadSomeOp<AsView>>>);
 static_assert(std::is_trivially_destructible_v<ReadAwaitable<PeekOp<AsString>>>);
 static_assert(std::is_trivially_destructible_v<ReadAwaitable<DiscardOp>>);
 static_assert(std::is_trivially_destructible_v<ReadAwaitable<PieceOp<RecordPiece>>>);

@@ -40,6 +40,11 @@ void throw_read_failure(ReaderState& reader, Verdict verdict, std::ptrdiff_t wan
   reader.throw_stored();
 }
 
+void throw_some_failure(ReaderState& reader, Verdict verdict) {
+  if (verdict == Verdict::bad_argument) throw ValueError("read size can not be less than zero");
+  reader.throw_stored();
+}
+
 void throw_until_failure(ReaderState& reader, Verdict verdict, std::size_t limit,
                          bool any_separator) {
   switch (verdict) {

@@ -14,8 +14,10 @@
 #include <weir/reactor/ref.hpp>
 #include <weir/streams/errors.hpp>
 #include <weir/streams/read_awaitable.hpp>
+#include <weir/streams/read_ops.hpp>
 #include <weir/streams/reader_extensions.hpp>
 #include <weir/streams/reader_state.hpp>
+#include <weir/streams/record_ops.hpp>
 #include <weir/streams/separators.hpp>
 
 namespace WEIR_API weir {
@@ -128,11 +130,16 @@ class StreamReader : public ReaderExtensions {
         *state_, {{limit_of(options)}, {}});
   }
 
-  /// readuntil() and readline() without a copy.
+  /// read(), readuntil() and readline() without a copy.
   ///
+  /// Errors    read_view(): ValueError "read size can not be less than zero". read(-1) collects in
+  ///           a string of its own, and has no view.
   /// Lifetime  The view ends at the next call on the reader or the next suspension, whichever comes
   ///           first.
   /// Cost      No allocation.
+  auto read_view(std::ptrdiff_t n) const noexcept {
+    return detail::ReadAwaitable<detail::ReadSomeOp<detail::AsView>>(*state_, {n});
+  }
   auto readuntil_view(Separator separator = "\n") const noexcept {
     return detail::ReadAwaitable<detail::ReadUntilOp<detail::AsView>>(*state_,
                                                                       {separator.bytes(), {}, {}});

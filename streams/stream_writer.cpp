@@ -126,7 +126,8 @@ Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer,
 
 }  // namespace
 
-void Drain::await_resume() {
+/// It has waited, or has to throw.
+void Drain::finish() {
   if (const std::unique_ptr<detail::DrainWait> ended(std::exchange(wait_, nullptr)); ended) {
     ended->check();
     if (ended->listed)
@@ -143,6 +144,12 @@ void Drain::await_resume() {
 // SEND 1/5: the coroutine writes its answer. Next: SocketTransport::write
 // (net/socket_transport.cpp)
 void StreamWriter::write(std::string_view data) const {
+  if (state_->reader && state_->reader->keeps_time()) [[unlikely]]
+    return write_and_note(data);
+  state_->transport->write(data);
+}
+
+void StreamWriter::write_and_note(std::string_view data) const {
   state_->transport->write(data);
   state_->note_activity();
 }

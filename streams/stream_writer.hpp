@@ -43,6 +43,9 @@ class WriterState final : public Counted<WriterState>, public Queueable {
     if (reader) reader->note_activity();
   }
 
+  bool reader_failed() const noexcept { return reader && reader->exception(); }
+  /// Whether a drain() that does not wait throws.
+  bool has_failed() const noexcept { return protocol->is_lost() || reader_failed(); }
   /// Whether a drain() has to wait now.
   bool must_wait() const noexcept { return protocol->writing_paused() && !protocol->is_lost(); }
 
@@ -93,7 +96,7 @@ class [[nodiscard]] Drain {
   explicit Drain(detail::WriterState& writer) noexcept : writer_(&writer) {}
 
   bool await_ready() const noexcept {
-    if (writer_->reader && writer_->reader->exception()) return true;  // await_resume() throws it.
+    if (writer_->reader_failed()) return true;  // await_resume() throws that.
     return !writer_->transport->is_closing() && !writer_->must_wait();
   }
   template <detail::WeirPromise P>
@@ -103,12 +106,18 @@ class [[nodiscard]] Drain {
     wait_ = wait.release();
   }
   /// Throws what drain() throws.
-  void await_resume();
+  void await_resume() {
+    const bool well = wait_ == nullptr && !writer_->has_failed();
+    if (!well) [[unlikely]]
+      finish();
+  }
 
   class Owning;
   Owning owning() const;
 
  private:
+  void finish();
+
   detail::WriterState* writer_;
   detail::DrainWait* wait_ = nullptr;  // Set while it waits.
 };
@@ -277,6 +286,8 @@ class StreamWriter {
   std::string repr() const;
 
  private:
+  void write_and_note(std::string_view data) const;
+
   detail::Ref<detail::WriterState> state_;
 };
 

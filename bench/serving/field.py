@@ -88,8 +88,7 @@ def own(programs: pathlib.Path) -> list[Contestant]:
         program("floor", "echo", "raw_echo"),
         program("weir protocol", "echo", "weir_echo_protocol"),
         program("weir buffered", "echo", "weir_echo_buffered"),
-        # Requests are lines: until there is a view of "whatever has come", this is a line's.
-        program("weir streams, views", "echo", "weir_streams", "lines_view"),
+        program("weir streams, views", "echo", "weir_streams", "echo_view"),
         program("weir streams, owned", "echo", "weir_streams", "echo_owned"),
         program("floor, batched", "lines", "raw_lines"),
         program("floor, a send per line", "lines", "raw_lines", "each"),

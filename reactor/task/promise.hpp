@@ -21,7 +21,11 @@ class TaskBase;
 
 /// The memory of the frame that is being made on this thread: operator new leaves it for
 /// get_return_object(), which takes it.
-extern constinit thread_local void* frame_in_the_making;
+///
+/// Initial-exec: found at a fixed distance from the thread's own register. Code that may stand in a
+/// shared library calls a function for it otherwise, or is made ready to, and saves its registers:
+/// 12 instructions more in each await that waits, and as many where it is resumed.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local void* frame_in_the_making;
 
 /// Throws RuntimeError that says which shape of code the compiler dropped, and what to write.
 [[noreturn]] void throw_dropped_body();
@@ -99,7 +103,7 @@ struct Parked {
 };
 
 /// The task that runs now on this thread; null outside of one.
-extern constinit thread_local TaskBase* current_task;
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local TaskBase* current_task;
 
 }  // namespace detail
 }  // namespace weir

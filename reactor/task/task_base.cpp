@@ -50,26 +50,38 @@ void TaskBase::start(PromiseBase& outermost) {
   future_.add_ref();  // The loop's; complete() or abandon() gives it back.
 }
 
-void TaskBase::park(Parked& parked, PromiseBase& waiter) {
-  parked.task = this;
-  parked.waiter = &waiter;
-  parked.cancelled = false;
-  parked_ = &parked;
-  if (++waits_ == cancel_at_wait_) [[unlikely]] {
+/// The wait that has just begun is the one that a cancellation strikes.
+void TaskBase::cancel_at_once() {
+  if (waits_left_ != 0 && --waits_left_ == 0) {
     ++cancel_requests_;
     must_cancel_ = true;
   }
-  if (must_cancel_ && parked.kind->cancel(parked, future_.cancel_message)) must_cancel_ = false;
+  if (must_cancel_ && parked_->kind->cancel(*parked_, future_.cancel_message)) must_cancel_ = false;
 }
 
-void TaskBase::step() {
-  const Ref<FutureBase> keep(&future_);  // The last handle may go while the coroutine runs.
-  if (Parked* woken = std::exchange(parked_, nullptr)) {
-    next_ = woken->waiter;
-    if (std::exchange(must_cancel_, false)) woken->cancelled = true;
-  } else if (must_cancel_) {  // Cancelled before its first step, or stuck: nothing can throw in it.
-    return end_cancelled();
+// [trampoline]
+/// Resumes one coroutine after the other, each from this same stack frame: neither a long chain of
+/// awaits nor a deep one grows the stack, whether the compiler makes tail calls or not.
+void TaskBase::run_trampoline() {
+  TaskBase* outer = std::exchange(current_task, this);
+  while (PromiseBase* promise = std::exchange(next_, nullptr)) {
+    promise->self.resume();
   }
+  current_task = outer;
+}
+// [/trampoline]
+
+/// The task stays while the coroutine runs, though the last handle may go: the loop's reference to
+/// it ends in complete(), or once it has no more steps.
+void TaskBase::step() {
+  Parked* const woken = std::exchange(parked_, nullptr);
+  if (must_cancel_) [[unlikely]] {
+    // Cancelled before its first step, or stuck: nothing can throw in it.
+    if (woken == nullptr) return end_cancelled();
+    must_cancel_ = false;
+    woken->cancelled = true;
+  }
+  if (woken != nullptr) next_ = woken->waiter;
   run_trampoline();
   if (outermost_->finished) return complete();
   if (parked_ == nullptr) [[unlikely]]
@@ -84,18 +96,6 @@ void TaskBase::report_bad_yield() {
         return std::move(context).with("task", describe_task());
       });
 }
-
-// [trampoline]
-/// Resumes one coroutine after the other, each from this same stack frame: neither a long chain of
-/// awaits nor a deep one grows the stack, whether the compiler makes tail calls or not.
-void TaskBase::run_trampoline() {
-  TaskBase* outer = std::exchange(current_task, this);
-  while (PromiseBase* promise = std::exchange(next_, nullptr)) {
-    promise->self.resume();
-  }
-  current_task = outer;
-}
-// [/trampoline]
 
 void TaskBase::complete() {
   unlink();

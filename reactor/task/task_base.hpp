@@ -67,7 +67,14 @@ class TaskBase : public Owned, public Queueable {
   void resume_next(PromiseBase* promise) noexcept { next_ = promise; }
   /// Parks the task until `parked` wakes it. A cancellation that was asked for while the task ran
   /// strikes now.
-  void park(Parked& parked, PromiseBase& waiter);
+  void park(Parked& parked, PromiseBase& waiter) {
+    parked.task = this;
+    parked.waiter = &waiter;
+    parked.cancelled = false;
+    parked_ = &parked;
+    if (must_cancel_ || waits_left_ != 0) [[unlikely]]
+      cancel_at_once();
+  }
 
   // ---- For what wakes it
 
@@ -87,10 +94,11 @@ class TaskBase : public Owned, public Queueable {
 
   // ---- For cancel_sweep()
 
-  /// How often it has waited: a step that ends in an await counts.
-  std::uint32_t waits() const noexcept { return waits_; }
-  /// Cancels it when it waits for the `number`th time, as if it had asked for that itself.
-  void cancel_at_wait(std::uint32_t number) noexcept { cancel_at_wait_ = number; }
+  /// Cancels it when it waits for the `number`th time from now, as if it had asked for that itself.
+  /// A step that ends in an await counts.
+  void cancel_at_wait(std::uint32_t number) noexcept { waits_left_ = number; }
+  /// How often it has still to wait until then; 0: it has come to that.
+  std::uint32_t waits_left() const noexcept { return waits_left_; }
 
   std::string name() const;
   void set_name(std::string name) { name_ = std::make_unique<const std::string>(std::move(name)); }
@@ -106,7 +114,8 @@ class TaskBase : public Owned, public Queueable {
   void abandon();
 
  private:
-  void run_trampoline();
+  void cancel_at_once();
+  inline void run_trampoline();
   void complete();
   void end_cancelled();
   void destroy_frames() noexcept;
@@ -122,8 +131,7 @@ class TaskBase : public Owned, public Queueable {
   std::unique_ptr<const std::string> name_;  // Null: "Task-" and the number.
   std::uint64_t number_;
   std::uint32_t cancel_requests_ = 0;
-  std::uint32_t waits_ = 0;
-  std::uint32_t cancel_at_wait_ = 0;  // 0: never.
+  std::uint32_t waits_left_ = 0;  // Until it cancels itself; 0: it never does.
   int depth_ = 0;
   bool must_cancel_ = false;  // The next step throws CancelledError.
   bool hears_of_cancel_ = false;

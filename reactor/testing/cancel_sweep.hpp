@@ -73,7 +73,7 @@ CancelOutcome run_to_end(SweepRun& run, const Task<T>& task, std::uint32_t point
   run.settle();
   const bool finished = task.done() && !task.cancelled() && !task.exception();
   if (!task.done()) otherwise = "waits for ever";
-  return {base.waits() >= point, finished, std::move(otherwise)};
+  return {base.waits_left() == 0, finished, std::move(otherwise)};
 }
 
 }  // namespace detail

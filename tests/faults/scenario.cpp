@@ -50,14 +50,14 @@ bool run_main(EventLoop& loop, const Scenario& scenario, Stage stage, std::uint3
     weir::detail::TaskBase& base = static_cast<weir::detail::TaskState<void>&>(task->state());
     base.cancel_at_wait(cancel_at);
     loop.run_until_complete(*task);
-    reached = base.waits() >= cancel_at;
+    reached = base.waits_left() == 0;
     return true;
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
     const bool loop_failed = task && !task->done();
     stage.oracle.told(loop_failed ? Place::loop : Place::call, scenario.name, error);
     if (task) {
-      reached = static_cast<weir::detail::TaskState<void>&>(task->state()).waits() >= cancel_at;
+      reached = static_cast<weir::detail::TaskState<void>&>(task->state()).waits_left() == 0;
     }
     return !loop_failed;
   }

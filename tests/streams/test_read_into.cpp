@@ -114,6 +114,63 @@ TEST_SUITE("streams/read_into") {
     CHECK(reader.state().buffered() == "abc");
   }
 
+  TEST_CASE_FIXTURE(ReaderLoop, "read_view, read_into: give what there is, up to n bytes") {
+    const StreamReader reader = make_reader();
+    reader.feed_data("abcdefgh");
+    std::string into = "what was there before";
+    const Task<std::size_t> some = loop.create_task(reader.read_into(into, 3));
+    settle();
+    CHECK(some.result() == 3);
+    CHECK(into == "abc");
+    auto rest = reader.read_view(100);
+    REQUIRE(rest.await_ready());
+    CHECK(rest.await_resume() == "defgh");
+    auto none = reader.read_view(0);
+    REQUIRE(none.await_ready());
+    CHECK(none.await_resume().empty());
+  }
+
+  TEST_CASE_FIXTURE(ReaderLoop, "read_into: waits for the first bytes; at the end it is empty") {
+    const StreamReader reader = make_reader();
+    std::string into = "before";
+    const Task<std::size_t> some = loop.create_task(reader.read_into(into, 100));
+    settle();
+    CHECK_FALSE(some.done());
+    feed(reader, "ab");
+    settle();
+    CHECK(into == "ab");
+    const Task<std::size_t> end = loop.create_task(reader.read_into(into, 100));
+    reader.feed_eof();
+    settle();
+    CHECK(end.result() == 0);
+    CHECK(into.empty());
+  }
+
+  TEST_CASE_FIXTURE(ReaderLoop, "read_view, read_into: refuse to read everything") {
+    const StreamReader reader = make_reader();
+    reader.feed_data("abc");
+    std::string into = "before";
+    const Task<std::size_t> all = loop.create_task(reader.read_into(into, -1));
+    settle();
+    CHECK(said(all.exception()) == "ValueError: read size can not be less than zero");
+    CHECK(into == "before");
+    const Task<std::string_view> view = loop.create_task(reader.read_view(-1));
+    settle();
+    CHECK(said(view.exception()) == "ValueError: read size can not be less than zero");
+    CHECK(reader.buffered_bytes() == 3);
+  }
+
+  TEST_CASE_FIXTURE(ReaderLoop, "read_into: a stored exception is thrown, and nothing taken") {
+    const StreamReader reader = make_reader();
+    reader.feed_data("abc");
+    reader.set_exception(weir::ValueError("stored"));
+    std::string into = "before";
+    const Task<std::size_t> some = loop.create_task(reader.read_into(into, 10));
+    settle();
+    CHECK(said(some.exception()) == "ValueError: stored");
+    CHECK(into == "before");
+  }
+
   TEST_CASE_FIXTURE(ReaderLoop, "_into: takes a limit for the call") {
     std::string into;
     const StreamReader reader = make_reader(3);

@@ -2,7 +2,7 @@
 //
 // The stream servers: one coroutine a connection, written as the documentation has it.
 //
-//     weir_streams echo_owned | lines_owned | lines_view
+//     weir_streams echo_owned | echo_view | lines_owned | lines_view
 #include <bench/serving/servers/weir_server.hpp>
 #include <cstdio>
 #include <string>
@@ -20,6 +20,17 @@ constexpr std::ptrdiff_t read_bytes = 256 * 1024;
 Coro<> echo_owned(StreamReader reader, StreamWriter writer) {
   for (;;) {
     const std::string data = co_await reader.read(read_bytes);
+    if (data.empty()) break;
+    writer.write(data);
+    co_await writer.drain();
+  }
+  writer.close();
+}
+
+/// Not copied: written from where it was received.
+Coro<> echo_view(StreamReader reader, StreamWriter writer) {
+  for (;;) {
+    const std::string_view data = co_await reader.read_view(read_bytes);
     if (data.empty()) break;
     writer.write(data);
     co_await writer.drain();
@@ -50,6 +61,7 @@ Coro<> lines_view(StreamReader reader, StreamWriter writer) {
 
 Coro<> (*handler_of(std::string_view name))(StreamReader, StreamWriter) {
   if (name == "echo_owned") return echo_owned;
+  if (name == "echo_view") return echo_view;
   if (name == "lines_owned") return lines_owned;
   if (name == "lines_view") return lines_view;
   return nullptr;
@@ -66,7 +78,7 @@ Coro<> serve(std::string_view name) {
 
 int main(int argc, char** argv) {
   if (argc != 2 || handler_of(argv[1]) == nullptr) {
-    std::fputs("usage: weir_streams echo_owned | lines_owned | lines_view\n", stderr);
+    std::fputs("usage: weir_streams echo_owned | echo_view | lines_owned | lines_view\n", stderr);
     return 2;
   }
   return weir::run(serve(argv[1]));
