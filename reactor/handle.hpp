@@ -56,7 +56,7 @@ struct HandleNode : Timer, Counted<HandleNode> {
   Callback callback;
   std::source_location made_at;
 };
-static_assert(sizeof(void*) != 8 || sizeof(HandleNode) <= 2 * pool_class_bytes);
+static_assert(sizeof(void*) != 8 || sizeof(HandleNode) <= 8 * pool_class_bytes);
 
 /// Runs once: call_soon, call_later, call_at.
 extern const RunnableKind once_handle;

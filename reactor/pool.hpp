@@ -10,7 +10,7 @@
 namespace WEIR_API weir {
 namespace detail {
 
-/// Blocks of memory from free lists, one list a size class of 64 bytes, one set of lists a thread.
+/// Blocks of memory from free lists, one list a size class of 16 bytes, one set of lists a thread.
 ///
 /// Units     Up to pool_max_bytes a block; larger ones go straight to operator new.
 /// Errors    std::bad_alloc, nothing changed.
@@ -27,7 +27,8 @@ void pool_free(void* block, std::size_t bytes) noexcept;
 
 inline constexpr std::size_t pool_max_bytes = 4096;
 inline constexpr std::size_t pool_cached_bytes = std::size_t{1} << 20;
-inline constexpr std::size_t pool_class_bytes = 64;
+inline constexpr std::size_t pool_class_bytes =
+    16;  // As malloc has them: nothing is rounded up twice.
 
 /// A block of `bytes`, which the lists round up to (size_class + 1) * pool_class_bytes.
 void* pool_take(std::size_t bytes, std::size_t size_class);

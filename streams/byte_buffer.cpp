@@ -14,9 +14,8 @@ constexpr std::size_t smallest_capacity = 64;
 }  // namespace
 
 void ByteBuffer::free_own() noexcept {
-  if (own_ != nullptr) pool_free(own_, capacity_);
+  if (own_ != nullptr) pool_free(own_, capacity());
   own_ = nullptr;
-  capacity_ = 0;
 }
 
 /// The only place that allocates: a block with room for all, filled with `before`, what is unread,
@@ -25,14 +24,14 @@ void ByteBuffer::move_to_new_block(std::string_view before, std::string_view aft
   const std::size_t kept = size();
   const std::size_t needed = before.size() + kept + after.size();
   if (needed > static_cast<std::size_t>(PTRDIFF_MAX) / 2) throw std::bad_alloc();
-  const std::size_t capacity = std::max(smallest_capacity, std::bit_ceil(needed));
-  char* block = static_cast<char*>(pool_allocate(capacity));
+  const std::size_t room = std::max(smallest_capacity, std::bit_ceil(needed));
+  char* block = static_cast<char*>(pool_allocate(room));
   char* end = std::copy(before.begin(), before.end(), block);
   end = std::copy_n(data(), kept, end);
   std::copy(after.begin(), after.end(), end);
   free_own();
   own_ = block;
-  capacity_ = capacity;
+  capacity_log2_ = static_cast<std::uint8_t>(std::countr_zero(room));
   borrowed_ = false;
   position_ -= std::min<std::uint64_t>(position_, before.size());
   end_ = position_ + needed;
@@ -42,10 +41,10 @@ void ByteBuffer::move_to_new_block(std::string_view before, std::string_view aft
 void ByteBuffer::append(std::string_view more) {
   if (own_ == nullptr || borrowed_) return move_to_new_block({}, more);
   const auto used = static_cast<std::size_t>(data() - own_);
-  if (more.size() > capacity_ - used - size()) {
+  if (more.size() > capacity() - used - size()) {
     // Sliding down is worth it only when at least half of the block is free again: each byte then
     // moves once in all.
-    if (size() + more.size() > capacity_ || used < capacity_ / 2) {
+    if (size() + more.size() > capacity() || used < capacity() / 2) {
       return move_to_new_block({}, more);
     }
     std::memmove(own_, data(), size());
@@ -58,7 +57,7 @@ void ByteBuffer::append(std::string_view more) {
 void ByteBuffer::settle() {
   if (!borrowed_) return;
   if (!empty()) {
-    if (size() > capacity_) return move_to_new_block({}, {});
+    if (size() > capacity()) return move_to_new_block({}, {});
     std::memcpy(own_, data(), size());
   }
   borrowed_ = false;

@@ -72,7 +72,7 @@ class ByteBuffer {
   /// The position from which on that is so, if no more is received; `never` for a lent block.
   std::uint64_t wasteful_from() const noexcept {
     if (own_ == nullptr || borrowed_) return never;
-    return end_ - (capacity_ > small_capacity ? std::min<std::uint64_t>(end_, capacity_ / 8) : 0);
+    return end_ - (capacity() > small_capacity ? std::min<std::uint64_t>(end_, capacity() / 8) : 0);
   }
   static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
   /// Gives that back, unless there is no memory for a smaller block.
@@ -87,6 +87,9 @@ class ByteBuffer {
  private:
   static constexpr std::size_t small_capacity = 4096;  // What the pools keep: pool_max_bytes.
 
+  std::size_t capacity() const noexcept {
+    return own_ != nullptr ? std::size_t{1} << capacity_log2_ : 0;
+  }
   void lies_at(const char* data) noexcept {
     origin_ = reinterpret_cast<std::uintptr_t>(data) - static_cast<std::uintptr_t>(position_);
   }
@@ -98,7 +101,7 @@ class ByteBuffer {
   std::uint64_t position_ = 0;
   std::uint64_t end_ = 0;
   char* own_ = nullptr;
-  std::size_t capacity_ = 0;
+  std::uint8_t capacity_log2_ = 0;  // Of own_.
   bool borrowed_ = false;
 };
 

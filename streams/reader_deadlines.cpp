@@ -11,10 +11,9 @@ namespace weir::detail {
 
 ReaderDeadlines& ReaderState::make_deadlines() {
   if (deadlines() == nullptr) {
-    seldom().deadlines =
-        std::make_unique<ReaderDeadlines>(loop(), this, [](void* owner, TimePoint now) {
-          return static_cast<ReaderState*>(owner)->expire(now);
-        });
+    seldom().deadlines = std::make_unique<ReaderDeadlines>(
+        loop(), this,
+        [](void* owner, TimePoint now) { return static_cast<ReaderState*>(owner)->expire(now); });
   }
   return *deadlines();
 }

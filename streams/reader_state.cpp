@@ -52,7 +52,6 @@ ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
     : DrainHook([](DrainHook& hook) { static_cast<ReaderState&>(hook).keep_or_trim(); }),
       limit_(check_limit(limit)),
       reach_(limit_ + 1),
-      loop_(&loop),
       loop_token_(loop.token()) {
   // A WEIR_SIMD that names nothing is told here: a search could only end the program.
   static_cast<void>(match_kernels());
@@ -76,7 +75,7 @@ void ReaderState::feed_borrowed(std::string_view lent, ReadBlock* block) {
     return feed_unusually(lent, block);
   buffer_.borrow(lent);
   attend_from_ = ByteBuffer::never;
-  loop_->when_drained(*this);
+  loop().when_drained(*this);
   wake();
 }
 
@@ -88,7 +87,7 @@ void ReaderState::feed_unusually(std::string_view lent, ReadBlock* block) {
     if (all.empty()) return feed(lent);
   }
   buffer_.borrow(all);
-  loop_->when_drained(*this);
+  loop().when_drained(*this);
   received();
 }
 
@@ -163,7 +162,7 @@ void ReaderState::fail_without_memory() noexcept {
 /// Views stay valid until the event is drained, so memory goes back then, not now. A reader that
 /// has outlived its loop keeps it.
 void ReaderState::trim_when_drained() noexcept {
-  if (buffer_.wasteful() && loop_token_->loop != nullptr) loop_->when_drained(*this);
+  if (buffer_.wasteful() && loop_token_->loop != nullptr) loop().when_drained(*this);
 }
 
 /// Called when attend_from_ has been passed: after the read that brings the buffer down to where
@@ -324,8 +323,8 @@ ReadWait& ReaderState::new_wait(const ReadKind& what, const void* read) {
   return *node;
 }
 
-/// The usual wait is a few stores into the reader's own node. What it takes to keep that so: nothing
-/// here calls anything that returns, so no register is saved.
+/// The usual wait is a few stores into the reader's own node. What it takes to keep that so:
+/// nothing here calls anything that returns, so no register is saved.
 void ReaderState::wait(const ReadKind& what, const void* read, PromiseBase& promise) {
   TaskBase& task = *current_task;
   const bool usual =
@@ -356,7 +355,7 @@ void ReaderState::wait_unusually(const ReadKind& what, const void* read, Promise
 /// A turn is over in the pass that it began in; spread over several it has starved nobody.
 bool ReaderState::ends_turn() noexcept {
   if (loop_token_->loop == nullptr || current_task->future().token != loop_token_) return false;
-  const std::uint64_t pass = loop_->stats().passes;
+  const std::uint64_t pass = loop().stats().passes;
   turn_end_ = buffer_.position() + turn_bytes;
   const bool ends = turn_pass_ == pass;
   turn_pass_ = ends ? pass + 1 : pass;  // It goes on in the next one.
@@ -367,7 +366,7 @@ bool ReaderState::ends_turn() noexcept {
 /// it by then, waits.
 void ReaderState::end_turn(const ReadKind& what, const void* read, PromiseBase& promise) {
   ReadWait& node = new_wait(what, read);
-  loop_->ready().push(node);
+  loop().ready().push(node);
   current_task->park(node, promise);
 }
 
@@ -407,7 +406,7 @@ void ReaderState::finish_wait() {
 
 void ReaderState::drop_wait(ReadWait& node) noexcept {
   if (waiter_ == &node) waiter_ = nullptr;
-  if (node.position != 0) loop_->ready().remove(node);
+  if (node.position != 0) loop().ready().remove(node);
   if (&node == &own_wait_) {
     node.error = nullptr;
     own_wait_used_ = false;

@@ -37,7 +37,7 @@ std::size_t check_limit(std::ptrdiff_t limit);
 ///
 /// Source    CPython 3.13 streams.py StreamReader; where it is wrong, docs/asyncio_map.md says what
 ///           is done instead.
-class ReaderState final : public Counted<ReaderState>, public DrainHook {
+class ReaderState final : public DrainHook, public Counted<ReaderState> {
  public:
   /// ValueError "Limit cannot be <= 0".
   ReaderState(EventLoop& loop, std::ptrdiff_t limit);
@@ -84,7 +84,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// For at_hand(): one more than limit(), or nothing while a stored exception goes first.
   std::size_t reach() const noexcept { return reach_; }
   std::size_t reach_for(std::size_t limit) const noexcept { return reach_ == 0 ? 0 : limit + 1; }
-  /// Whether at least `least` bytes are buffered, of which up to `most` are the answer.
+  /// Whether `least` bytes are buffered, of which up to `most` are the answer.
   [[gnu::always_inline]] bool at_hand(std::size_t least, std::size_t most) noexcept {
     if (buffer_.size() < least || exception_ || buffer_.position() >= turn_end_) return false;
     set_amount(std::min(buffer_.size(), most));
@@ -92,9 +92,8 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     return true;
   }
 
-  /// Whether a read of one byte or more must wait, and nothing else matters.
+  /// Whether a read of one byte or more, or of a record, must wait, and nothing else matters.
   bool must_wait() const noexcept { return buffer_.empty() && !exception_ && !eof_; }
-  /// The same for a record.
   bool must_wait(std::string_view separator) const noexcept {
     return must_wait() && memo_.knows(separator);
   }
@@ -122,7 +121,6 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     memo_.drop_next();
     return take_front();
   }
-  /// The same, not taken.
   std::string_view answer() const noexcept { return {buffer_.data(), amount()}; }
   /// All that is buffered, as an answer: readline() at the end of the stream.
   std::string_view take_all();
@@ -169,14 +167,13 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   /// A task that was answered at once for `turn_bytes` in one pass has had its turn: others may run
   /// before it is answered now.
   bool had_its_turn() noexcept { return buffer_.position() >= turn_end_ && ends_turn(); }
-  /// Whether the read at `node` was woken by bytes alone. (A cancellation would have ended it.)
+  /// Whether the read at `node` was woken by bytes alone.
   bool only_has_bytes(const ReadWait& node) const noexcept {
     return !node.cancelled && !node.failed && &node == &own_wait_;
   }
   /// It has its answer, and nothing is left to finish.
   void end_own_wait() noexcept { own_wait_used_ = false; }
-  /// Any other read that is woken: resumes it, or waits on.
-  void look_again(ReadWait& node);
+  void look_again(ReadWait& node);  // Any other that is woken: resumes it, or waits on.
   /// Parks the current task until the next pass: a wait, but not for data.
   void end_turn(const ReadKind& what, const void* read, PromiseBase& waiter);
   /// In await_resume(): whether there was a wait. It must then be finished before anything else.
@@ -202,7 +199,7 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   std::size_t limit() const noexcept { return limit_; }
   bool paused() const noexcept { return paused_; }
   std::string repr() const;
-  EventLoop& loop() const noexcept { return *loop_; }
+  EventLoop& loop() const noexcept { return *loop_token_->loop; }
 
   static constexpr std::uint64_t turn_bytes = 256 * 1024;
 
@@ -221,18 +218,16 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
   bool refused(Look look) const noexcept {
     return exception_ && look == Look::first && !buffer_first_;
   }
-  /// Whether a read may rest on the end of the stream.
-  bool ended() const noexcept { return eof_ && !(buffer_first_ && exception_); }
+  bool ended() const noexcept { return eof_ && !(buffer_first_ && exception_); }  // For a read.
 
   void feed_unusually(std::string_view lent, ReadBlock* block);
   void received();
-  /// What wakes the read first decides: bytes that come after an exception, or the other way round,
-  /// change nothing. Until it runs the reader has no waiter, as in asyncio: others may read, or
-  /// wait.
+  /// What wakes the read first decides: what comes after that changes nothing. Until it runs the
+  /// reader has no waiter, as in asyncio: others may read, or wait.
   void wake(bool failed = false) noexcept {
     if (waiter_ == nullptr) return;
     waiter_->failed = failed;
-    loop_->ready().push(*std::exchange(waiter_, nullptr));
+    loop().ready().push(*std::exchange(waiter_, nullptr));
   }
   void pause_if_full();
   void resume_if_low();
@@ -268,30 +263,32 @@ class ReaderState final : public Counted<ReaderState>, public DrainHook {
     if (!seldom_) seldom_ = std::make_unique<ReaderSeldom>();
     return *seldom_;
   }
-  ReaderDeadlines* deadlines() const noexcept { return seldom_ ? seldom_->deadlines.get() : nullptr; }
+  ReaderDeadlines* deadlines() const noexcept {
+    return seldom_ ? seldom_->deadlines.get() : nullptr;
+  }
   ReaderDeadlines& make_deadlines();
   void stay_active();
   void time_wait();
   std::optional<TimePoint> expire(TimePoint now);
 
+  // First, where the count has left four bytes.
+  Verdict verdict_ = Verdict::wait;
+  bool own_wait_used_ = false;
+  bool eof_ = false;
+  bool paused_ : 1 = false;  // This reader paused the transport.
+  bool buffer_first_ : 1 = false;
   // What a read that is answered at once touches.
   ByteBuffer buffer_;
   MatchMemo memo_;  // Of the single separator that was looked for last.
   std::size_t limit_;
   std::size_t reach_;
-  // Where the answer ends. Not how long it is: each record would wait for the end of the last one.
+  // Not how long the answer is: each record would wait for the end of the last one.
   std::uint64_t answer_end_ = 0;
   std::uint64_t attend_from_ = ByteBuffer::never;  // From this position on, attend() to the buffer.
   std::exception_ptr exception_;
-  ReadWait* resuming_ = nullptr;  // Set for the moment of a resumption.
-  Verdict verdict_ = Verdict::wait;
-  bool own_wait_used_ = false;
-  bool eof_ = false;
-  bool paused_ = false;  // This reader paused the transport.
-  bool buffer_first_ = false;
-  std::uint64_t turn_end_ = turn_bytes;  // In the stream; the turn began in this pass:
+  ReadWait* resuming_ = nullptr;         // Set for the moment of a resumption.
+  std::uint64_t turn_end_ = turn_bytes;  // The turn began in this pass:
   std::uint64_t turn_pass_ = 0;
-  EventLoop* loop_;
   Ref<LoopToken> loop_token_;
   Transport* transport_ = nullptr;
   ReadWait* waiter_ = nullptr;  // The one that new bytes wake; none from then on.

@@ -42,6 +42,14 @@ inline constexpr bool copies<std::tuple<Ts...>> = (copies<Ts> && ...);
 template <class A, class B>
 inline constexpr bool copies<std::pair<A, B>> = copies<A> && copies<B>;
 
+/// The value of a Future<>, which is there once it is done: takes no room.
+struct NoValue : Nothing {
+  void emplace() noexcept {}
+  void reset() noexcept {}
+  explicit operator bool() const noexcept { return true; }
+  const Nothing& operator*() const noexcept { return *this; }
+};
+
 /// A future's state with room for its value.
 template <class T>
 struct FutureState : FutureBase {
@@ -67,7 +75,7 @@ struct FutureState : FutureBase {
     }
   }
 
-  std::optional<Stored<T>> value;
+  [[no_unique_address]] std::conditional_t<std::is_void_v<T>, NoValue, std::optional<T>> value;
 };
 
 /// A plain future: one that somebody else completes.

@@ -40,6 +40,7 @@ void FutureBase::add_waiter(FutureWaiter& waiter) {
 
 void FutureBase::settle(Status final_status) {
   status = final_status;
+  if (kind->settled != nullptr) kind->settled(*this);
   if (waiters.empty()) return;
   loop().check_closed();
   while (FutureWaiter* waiter = waiters.pop_front()) queue(*waiter);
@@ -59,21 +60,21 @@ void FutureBase::settle_exception(std::exception_ptr its_error) {
 bool FutureBase::settle_cancelled(const std::string& message) {
   exception_unseen = false;  // cancel() on a failed future silences it, as in asyncio.
   if (done()) return false;
-  if (&cancel_message != &message) cancel_message = copy_if_possible(message);
+  cancel_message.set(message);
   settle(Status::cancelled);
   return true;
 }
 
 void FutureBase::check_result() {
   if (status == Status::pending) throw InvalidStateError("Result is not set.");
-  if (status == Status::cancelled) throw_cancelled(cancel_message);
+  if (status == Status::cancelled) throw_cancelled(cancel_message.get());
   exception_unseen = false;
   if (error) std::rethrow_exception(error);
 }
 
 std::exception_ptr FutureBase::fetch_exception() {
   if (status == Status::pending) throw InvalidStateError("Exception is not set.");
-  if (status == Status::cancelled) throw_cancelled(cancel_message);
+  if (status == Status::cancelled) throw_cancelled(cancel_message.get());
   exception_unseen = false;
   return error;
 }

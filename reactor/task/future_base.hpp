@@ -11,6 +11,7 @@
 #include <weir/reactor/intrusive_list.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/ref.hpp>
+#include <weir/reactor/task/rare_text.hpp>
 
 namespace WEIR_API weir {
 namespace detail {
@@ -39,6 +40,8 @@ struct FutureKind {
   std::string (*attributes)(const FutureBase&) = nullptr;
   /// Whether somebody has asked for its cancellation. Never, for a plain future.
   bool (*cancelling)(const FutureBase&) = nullptr;
+  /// Hears that it is done, before all waiters. It may queue something; nothing else.
+  void (*settled)(FutureBase&) noexcept = nullptr;
 };
 
 /// The state behind Future<T> and Task<T> that does not depend on T: pending → finished |
@@ -87,14 +90,15 @@ struct FutureBase : Counted<FutureBase> {
     if (error == thrown) exception_unseen = false;
   }
 
-  Ref<LoopToken> token;
-  const FutureKind* kind;
-  std::exception_ptr error;
-  std::string cancel_message;
-  IntrusiveList<FutureWaiter> waiters;
+  // First, where the count has left room: a task for each connection is many tasks.
   Status status = Status::pending;
   bool exception_unseen = false;
   bool silenced = false;
+  Ref<LoopToken> token;
+  const FutureKind* kind;
+  std::exception_ptr error;
+  RareText cancel_message;
+  IntrusiveList<FutureWaiter> waiters;
 
  private:
   void report_unseen();

@@ -19,37 +19,47 @@ namespace detail {
 
 /// A task's state: its coroutine while it runs, its result afterwards.
 template <class T>
-struct TaskState final : FutureState<T>, TaskBase {
-  static constexpr FutureKind future_kind = {
-      "Task",
-      [](FutureBase& base, const std::string& message) {
-        return static_cast<TaskState&>(base).request_cancel(message);
+struct TaskState : FutureState<T>, TaskBase {
+  static constexpr TaskKind kind_of_task = {
+      {
+          "Task",
+          [](FutureBase& base, const std::string& message) {
+            return static_cast<TaskState&>(base).request_cancel(message);
+          },
+          [](FutureBase& base) noexcept { delete static_cast<TaskState*>(&base); },
+          [](FutureBase& base) noexcept -> TaskBase* { return static_cast<TaskState*>(&base); },
+          [](const FutureBase& base) {
+            return static_cast<const TaskState&>(base).name_attribute();
+          },
+          [](const FutureBase& base) {
+            return static_cast<const TaskState&>(base).cancelling() > 0;
+          },
       },
-      [](FutureBase& base) noexcept { delete static_cast<TaskState*>(&base); },
-      [](FutureBase& base) noexcept -> TaskBase* { return static_cast<TaskState*>(&base); },
-      [](const FutureBase& base) { return static_cast<const TaskState&>(base).name_attribute(); },
-      [](const FutureBase& base) { return static_cast<const TaskState&>(base).cancelling() > 0; },
+      [](TaskBase& base, bool cancelled_itself) {
+        static_cast<TaskState&>(base).finish(cancelled_itself);
+      },
+      [](TaskBase& base) noexcept { CoroAccess::destroy(static_cast<TaskState&>(base).coro); },
   };
 
-  TaskState(EventLoop& loop, Coro<T> its_coro, std::string its_name)
-      : FutureState<T>(loop, future_kind),
-        TaskBase(*this, task_kind, std::move(its_name)),
+  TaskState(EventLoop& loop, Coro<T> its_coro, std::string its_name,
+            const TaskKind& its_kind = kind_of_task)
+      : FutureState<T>(loop, its_kind),
+        TaskBase(*this, std::move(its_name)),
         coro(std::move(its_coro)) {}
 
   Coro<T> coro;
 
  private:
-  static void finish(TaskBase& base, bool cancelled_itself) {
-    auto& task = static_cast<TaskState&>(base);
-    const std::exception_ptr failure = task.fetch_outcome();
-    CoroAccess::destroy(task.coro);  // Before anybody hears of it: what it held is free by then.
-    if (failure) return task.settle_failed(failure);
+  void finish(bool cancelled_itself) {
+    const std::exception_ptr failure = fetch_outcome();
+    CoroAccess::destroy(coro);  // Before anybody hears of it: what it held is free by then.
+    if (failure) return this->settle_failed(failure);
     if (cancelled_itself) {
-      task.value.reset();
-      task.settle_cancelled(task.cancel_message);
+      this->value.reset();
+      this->settle_cancelled(this->cancel_message.get());
       return;
     }
-    task.settle(FutureBase::Status::finished);
+    this->settle(FutureBase::Status::finished);
   }
   /// Moves the coroutine's value here. What it threw instead, or its value did when it was moved.
   std::exception_ptr fetch_outcome() noexcept {
@@ -66,10 +76,6 @@ struct TaskState final : FutureState<T>, TaskBase {
     }
     return nullptr;
   }
-  static constexpr TaskBase::TaskKind task_kind = {
-      finish,
-      [](TaskBase& base) noexcept { CoroAccess::destroy(static_cast<TaskState&>(base).coro); },
-  };
 };
 
 }  // namespace detail

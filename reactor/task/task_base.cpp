@@ -29,11 +29,10 @@ const Owned::Kind owned_kind = {
 constinit thread_local TaskBase* current_task = nullptr;
 constinit thread_local void* frame_in_the_making = nullptr;
 
-TaskBase::TaskBase(FutureBase& its_future, const TaskKind& its_kind, std::string its_name)
+TaskBase::TaskBase(FutureBase& its_future, std::string its_name)
     : Owned(owned_kind),
       Queueable(step_kind),
       future_(its_future),
-      task_kind_(&its_kind),
       name_(its_name.empty() ? nullptr : std::make_unique<const std::string>(std::move(its_name))),
       number_(next_task_number.fetch_add(1, std::memory_order_relaxed)) {}
 
@@ -56,7 +55,7 @@ void TaskBase::cancel_at_once() {
     ++cancel_requests_;
     must_cancel_ = true;
   }
-  if (must_cancel_ && parked_->kind->cancel(*parked_, future_.cancel_message)) must_cancel_ = false;
+  if (must_cancel_ && parked_->kind->cancel(*parked_, cancel_text())) must_cancel_ = false;
 }
 
 // [trampoline]
@@ -104,7 +103,7 @@ void TaskBase::complete() {
   outermost_ = nullptr;
   // Still set: it asked for its own cancellation and returned without another await. asyncio ends
   // it cancelled.
-  task_kind_->finish(*this, std::exchange(must_cancel_, false));
+  task_kind().finish(*this, std::exchange(must_cancel_, false));
 }
 
 void TaskBase::settle_failed(const std::exception_ptr& failure) {
@@ -156,7 +155,7 @@ TaskBase* TaskBase::awaited_task() const noexcept {
 void TaskBase::cancel_wait(const std::string& message) {
   if (parked_ != nullptr && parked_->cancelled) return;  // Cancelled before: that message stays.
   const bool ended = parked_ != nullptr && parked_->kind->cancel(*parked_, message);
-  if (&future_.cancel_message != &message) future_.cancel_message = copy_if_possible(message);
+  future_.cancel_message.set(message);
   if (ended) return;
   must_cancel_ = true;  // It runs, has not started, or is woken already.
   if (stuck_ && position == 0) future_.loop().ready().push(*this);
@@ -181,7 +180,7 @@ void TaskBase::destroy_frames() noexcept {
     at->self.destroy();
     at = parent;
   }
-  task_kind_->drop(*this);
+  task_kind().drop(*this);
   outermost_ = nullptr;
 }
 
@@ -204,7 +203,7 @@ void TaskBase::abandon() {
 void TaskBase::end_cancelled() {
   stuck_ = false;  // What the frames hold may cancel it again: no step is to come of that.
   destroy_frames();
-  future_.settle_cancelled(future_.cancel_message);
+  future_.settle_cancelled(cancel_text());
   unlink();
   future_.release();
 }

@@ -20,7 +20,14 @@ namespace detail {
 
 /// How deep coroutines may start each other on the real stack; deeper ones go through the
 /// trampoline.
-inline constexpr int max_inline_depth = 32;
+inline constexpr std::uint8_t max_inline_depth = 32;
+
+/// What differs by type: finish() moves the result out of the coroutine and settles; drop()
+/// destroys its frame.
+struct TaskKind : FutureKind {
+  void (*finish)(TaskBase&, bool cancelled_itself);
+  void (*drop)(TaskBase&) noexcept;
+};
 
 /// The part of a task that does not depend on its type: a trampoline that drives a chain of
 /// coroutines, and the counted cancellation of asyncio.
@@ -29,14 +36,8 @@ inline constexpr int max_inline_depth = 32;
 ///           frames go when the coroutine completes.
 class TaskBase : public Owned, public Queueable {
  public:
-  /// What differs by type: finish() moves the result out of the coroutine and settles; drop()
-  /// destroys its frame.
-  struct TaskKind {
-    void (*finish)(TaskBase&, bool cancelled_itself);
-    void (*drop)(TaskBase&) noexcept;
-  };
-
-  TaskBase(FutureBase& its_future, const TaskKind& its_kind, std::string its_name);
+  /// Its kind is a TaskKind.
+  TaskBase(FutureBase& its_future, std::string its_name);
 
   /// The task that `owned` is, or null.
   static const TaskBase* from(const Owned& owned) noexcept;
@@ -90,7 +91,7 @@ class TaskBase : public Owned, public Queueable {
   std::uint32_t cancelling() const noexcept { return cancel_requests_; }
   std::uint32_t uncancel() noexcept;
   /// The text of the CancelledError that a parked awaitable throws.
-  const std::string& cancel_text() const noexcept { return future_.cancel_message; }
+  const std::string& cancel_text() const noexcept { return future_.cancel_message.get(); }
 
   // ---- For cancel_sweep()
 
@@ -123,8 +124,14 @@ class TaskBase : public Owned, public Queueable {
   void cancel_wait(const std::string& message);
   void report_bad_yield();
 
+  const TaskKind& task_kind() const noexcept { return *static_cast<const TaskKind*>(future_.kind); }
+
+  // First, where Queueable has left four bytes.
+  std::uint8_t depth_ = 0;    // At most max_inline_depth.
+  bool must_cancel_ = false;  // The next step throws CancelledError.
+  bool hears_of_cancel_ = false;
+  bool stuck_ = false;  // It awaits what is not weir's.
   FutureBase& future_;
-  const TaskKind* task_kind_;
   PromiseBase* outermost_ = nullptr;
   PromiseBase* next_ = nullptr;
   Parked* parked_ = nullptr;
@@ -132,10 +139,6 @@ class TaskBase : public Owned, public Queueable {
   std::uint64_t number_;
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t waits_left_ = 0;  // Until it cancels itself; 0: it never does.
-  int depth_ = 0;
-  bool must_cancel_ = false;  // The next step throws CancelledError.
-  bool hears_of_cancel_ = false;
-  bool stuck_ = false;  // It awaits what is not weir's.
 };
 
 /// The task that runs now, or RuntimeError "no running task".
