@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, help="of each run")
     parser.add_argument("--no-counts", action="store_true", help="neither callgrind nor strace")
     parser.add_argument("--write", action="store_true", help="also docs/serving.md and its plots")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page anew")
     return parser.parse_args()
 
 
@@ -83,6 +84,9 @@ def count_calls(contestants, programs) -> dict:
 
 def main() -> int:
     options = arguments()
+    if options.page:
+        print(pages.rewrite(options.out))
+        return 0
     allow_many_descriptors()
     effort = QUICK if options.quick else FULL
     if options.seconds:
