@@ -172,7 +172,7 @@ weir::Coro<> relay(weir::Streams client, Target target) {
   const weir::Outcome<weir::Streams> connected = co_await weir::outcome(connect(target));
   if (connected.cancelled()) connected.value();
   if (!connected.has_value()) throw Refusal{reply(code_of(connected.exception()))};
-  const weir::Streams upstream = connected.value();
+  const weir::Streams& upstream = connected.value();
   const auto bound = upstream.writer.get_extra_info("sockname").endpoint();
   client.writer.write(reply(granted, bound.value_or(weir::Endpoint())));
 
