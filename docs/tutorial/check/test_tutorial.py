@@ -68,21 +68,13 @@ class Pages(unittest.TestCase):
         for step in steps.all_steps():
             self.assertTrue((step.folder / "README.md").is_file(), step.title)
 
-    def test_the_code_on_the_pages_is_the_code_of_the_programs(self):
-        for page in sorted(TUTORIAL.rglob("*.md")):
-            self.assertEqual(pages.wrong_blocks(page), [], page)
-
-    def test_the_links_lead_somewhere(self):
-        for page in sorted(TUTORIAL.rglob("*.md")):
-            self.assertEqual(pages.dead_links(page), [], page)
-
     def test_each_page_opens_with_three_questions_and_ends_with_exercises(self):
         for step in steps.all_steps():
             self.assertEqual(pages.missing_parts(step.folder / "README.md"), [], step.title)
 
     def test_both_sides_of_the_table_exist(self):
         rows, missing = pages.table_of_names(TUTORIAL / "README.md")
-        self.assertGreater(rows, 0)
+        self.assertGreater(rows, 20)
         self.assertEqual(missing, [])
 
 
