@@ -346,8 +346,6 @@ class Smuggling(HttpTest):
 
 
 class Limits(HttpTest):
-    OPTIONS = ("--patience", "300")
-
     def test_a_head_of_the_limit_passes_and_one_byte_more_is_431(self):
         # The limit counts what precedes the end, and of two ends the shorter one is taken.
         room = HEAD_LIMIT - len(get(b"/a.txt", b"X: ")) + len(b"\n\r\n")
@@ -360,6 +358,15 @@ class Limits(HttpTest):
         self.assertTrue(got.startswith(b"HTTP/1.1 431 "), got)
         if not sanitized():
             self.assertLess(self.server.resident_bytes() - before, 2 * MIB)
+
+    def test_after_an_error_a_client_that_goes_on_sending_can_read_it(self):
+        with self.server.connect() as client:
+            client.sendall(b"nonsense\r\n\r\n" + bytes(4 * MIB))
+            self.assertEqual(Reply(client).status, 400)
+
+
+class Patience(HttpTest):
+    OPTIONS = ("--patience", "300")
 
     def test_a_head_that_trickles_is_408_when_its_time_is_over(self):
         with self.server.connect() as client:
@@ -392,11 +399,6 @@ class Limits(HttpTest):
             read_exactly(client, 1)
             self.server.wait_for_descriptors(idle)
             self.assertLess(len(read_to_end(client)), 64 * MIB)
-
-    def test_after_an_error_a_client_that_goes_on_sending_can_read_it(self):
-        with self.server.connect() as client:
-            client.sendall(b"nonsense\r\n\r\n" + bytes(4 * MIB))
-            self.assertEqual(Reply(client).status, 400)
 
 
 class Events(HttpTest):
