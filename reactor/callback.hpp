@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <new>
@@ -24,13 +23,11 @@ inline constexpr bool is_std_function<std::function<R(Args...)>> = true;
 /// A move-only `void()`: what the loop stores for call_soon, timers, readers and signals.
 ///
 /// Shape     Anything callable without arguments; the result is thrown away. A null function
-///           pointer or an empty
-///           std::function makes an empty Callback.
+///           pointer or an empty std::function makes an empty Callback.
 /// Lifetime  Owns the callable, and destroys it once.
 /// Cost      Callables of up to 48 bytes with a noexcept move, aligned no stricter than a pointer,
-/// live
-///           inside; others cost one allocation. Those that are bytes and nothing more (lambdas
-///           that capture pointers and numbers) are moved and destroyed without a call.
+///           live inside; others cost one allocation. Those that are bytes and nothing more
+///           (lambdas that capture pointers and numbers) are destroyed without a call.
 class Callback {
  public:
   static constexpr std::size_t inline_bytes = 48;
@@ -78,9 +75,8 @@ class Callback {
  private:
   struct Operations {
     void (*call)(void* storage);
-    // Leaves nothing to destroy in `from`. Null: the bytes are copied.
-    void (*move)(void* to, void* from) noexcept;
-    void (*destroy)(void* storage) noexcept;  // Null: there is nothing to do.
+    void (*move)(void* to, void* from) noexcept;  // Leaves nothing to destroy in `from`.
+    void (*destroy)(void* storage) noexcept;      // Null: there is nothing to do.
   };
 
   template <class Fn>
@@ -89,33 +85,29 @@ class Callback {
       std::is_nothrow_move_constructible_v<Fn>;
 
   template <class Fn>
-  static void move_inline(void* to, void* from) noexcept {
-    ::new (to) Fn(std::move(*static_cast<Fn*>(from)));
-    static_cast<Fn*>(from)->~Fn();
-  }
-  template <class Fn>
   static void destroy_inline(void* storage) noexcept {
     static_cast<Fn*>(storage)->~Fn();
   }
   template <class Fn>
   static constexpr Operations inline_operations = {
       [](void* storage) { static_cast<void>((*static_cast<Fn*>(storage))()); },
-      std::is_trivially_copyable_v<Fn> ? nullptr : &move_inline<Fn>,
+      [](void* to, void* from) noexcept {
+        ::new (to) Fn(std::move(*static_cast<Fn*>(from)));
+        static_cast<Fn*>(from)->~Fn();
+      },
       std::is_trivially_destructible_v<Fn> ? nullptr : &destroy_inline<Fn>,
   };
 
   template <class Fn>
   static constexpr Operations heap_operations = {
       [](void* storage) { static_cast<void>((**static_cast<Fn**>(storage))()); },
-      nullptr,
+      [](void* to, void* from) noexcept { ::new (to) Fn*(*static_cast<Fn**>(from)); },
       [](void* storage) noexcept { delete *static_cast<Fn**>(storage); },
   };
 
   void take(Callback& other) noexcept {
     operations_ = std::exchange(other.operations_, nullptr);
-    if (operations_ == nullptr) return;
-    if (operations_->move != nullptr) return operations_->move(storage_, other.storage_);
-    std::memcpy(storage_, other.storage_, inline_bytes);
+    if (operations_ != nullptr) operations_->move(storage_, other.storage_);
   }
 
   const Operations* operations_ = nullptr;

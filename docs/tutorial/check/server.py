@@ -177,7 +177,7 @@ class Server:
     def __init__(self, program: pathlib.Path, arguments: list[str]):
         self.clients: list[Client] = []
         self.errors = tempfile.TemporaryFile()
-        # AddressSanitizer holds back what was freed. Checks of how much a program keeps would see it.
+        # AddressSanitizer holds back what was freed: checks of what a program keeps would see it.
         environment = {"ASAN_OPTIONS": "quarantine_size_mb=1", **os.environ}
         self.process = subprocess.Popen([str(program), "0", *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.errors,
