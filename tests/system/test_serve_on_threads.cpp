@@ -378,8 +378,8 @@ TEST_SUITE("system/serve_on_threads" * doctest::timeout(30)) {
   TEST_CASE("serve_on_threads: a program that ignores SIGTERM goes on to ignore it") {
     Child child(SIG_IGN);
     child.signal(SIGTERM);
-    const Client client(child.where());
-    CHECK(client.ask("hello\n") == "hello\n");
+    // New ones: the thread that would have stopped has accepted each.
+    for (int i = 0; i < 5; ++i) CHECK(Client(child.where()).ask("hello\n") == "hello\n");
   }
 
   TEST_CASE("serve_on_threads: what ends one loop ends them all, and is thrown") {
@@ -426,6 +426,35 @@ TEST_SUITE("system/serve_on_threads" * doctest::timeout(30)) {
     MeanKernel kernel(9, 2);  // One for the loop that accepts.
     CHECK_THROWS_AS(serve_on_threads(3, echo, "127.0.0.1", 0, {}, {.kernel = &kernel}),
                     weir::OSError);
+  }
+
+  TEST_CASE(
+      "serve_on_threads: threads that end before they are used leave nothing to complain of") {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t process = ::fork();
+    REQUIRE(process >= 0);
+    if (process == 0) {
+      ::dup2(ends[1], STDERR_FILENO);
+      std::stop_source stop;
+      stop.request_stop();
+      for (int i = 0; i < 10; ++i) serve_on_threads(4, echo, "127.0.0.1", 0, {}, {.stop = &stop});
+      const auto fails = [](const Server&) { throw std::out_of_range("no"); };
+      try {
+        serve_on_threads(4, echo, "127.0.0.1", 0, {}, {.listening = fails});
+      } catch (const std::out_of_range&) {
+        ::_exit(0);
+      }
+      ::_exit(1);
+    }
+    ::close(ends[1]);
+    std::string said;
+    for (char byte = 0; ::read(ends[0], &byte, 1) == 1;) said += byte;
+    ::close(ends[0]);
+    int status = -1;
+    REQUIRE(::waitpid(process, &status, 0) == process);
+    CHECK(said.empty());
+    CHECK(status == 0);
   }
 
   TEST_CASE("serve_on_threads: what `listening` throws ends it") {
