@@ -6,12 +6,18 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/lint"))
+
+import md  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD_DIR", ROOT / "build/gcc")).resolve()
 CONSUMER = ROOT / "tests/package/consumer"
 SAYS = "hello world\n0 more bytes\nOSError\n"  # app.cpp.
@@ -26,6 +32,15 @@ def run(*command, **options) -> str:
         raise AssertionError(f"{' '.join(map(str, command))}: {result.returncode}\n"
                              f"{result.stdout[-3000:]}{result.stderr[-3000:]}")
     return result.stdout
+
+
+def commands(page: str, test: str) -> list[str]:
+    """Those that the page has for this file."""
+    text = (ROOT / "docs/guide" / page).read_text(encoding="utf-8")
+    found = [line for fence in md.fences(text) for line in fence.body
+             if (fence.kind, fence.target) == ("run", f"tests/package/{test}.py")]
+    assert found, f"{page} has no command for {test}"
+    return found
 
 
 def real(program: str, package: str):
@@ -43,7 +58,7 @@ def temporary() -> pathlib.Path:
 
 def new_folder(name: str) -> pathlib.Path:
     folder = temporary() / name
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -63,8 +78,10 @@ class Installation:
         self.prefix = prefix
         self.headers = prefix / build_option("includedir")
         self.libraries = prefix / build_option("libdir")
-        self.pkg_config = self.libraries / "pkgconfig"
-        self.cmake = self.libraries / "cmake/weir"
+        facts = self.libraries / "pkgconfig/weir.pc"  # This alone says where it was installed.
+        text = facts.read_text(encoding="utf-8")
+        moved = re.sub(r"^prefix=.*", f"prefix={prefix}", text, count=1, flags=re.MULTILINE)
+        facts.write_text(moved, encoding="utf-8")
 
     def copy(self, name: str, without: str) -> "Installation":
         """As if it had been built with another -Ddefault_library."""
@@ -74,17 +91,20 @@ class Installation:
             library.unlink()
         return Installation(folder)
 
+    def environment(self) -> dict[str, str]:
+        """In which pkg-config finds this one, and the loader its library."""
+        return {**os.environ, "PKG_CONFIG_LIBDIR": str(self.libraries / "pkgconfig"),
+                "LD_LIBRARY_PATH": str(self.libraries)}
+
     def ask_pkg_config(self, *words: str) -> list[str]:
-        environment = {**os.environ, "PKG_CONFIG_LIBDIR": str(self.pkg_config)}
-        return run("pkg-config", f"--define-variable=prefix={self.prefix}", *words, "weir",
-                   env=environment).split()
+        return run("pkg-config", *words, "weir", env=self.environment()).split()
 
 
 @functools.cache
 def both() -> Installation:
     """Of the build that is tested; it has the shared and the static library."""
-    run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir",
-        new_folder("destdir"))
+    install = commands("using_weir.md", "installed")[-1].replace("-C build", f"-C '{BUILD}'")
+    run("bash", "-c", f"{install} --no-rebuild --quiet --destdir '{new_folder('destdir')}'")
     prefix = pathlib.Path(build_option("prefix"))
     shutil.move(temporary() / "destdir" / prefix.relative_to("/"), temporary() / "moved")
     return Installation(temporary() / "moved")

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: MIT
 """weir.hpp and weir.cpp: complete, always the same, and a program with them on one command line."""
 
+import os
+import pathlib
 import re
 import shutil
 import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from installed import CONSUMER, ROOT, SAYS, new_folder, real, run
+from installed import CONSUMER, ROOT, SAYS, commands, new_folder, real, run
 
 sys.path.insert(0, str(ROOT / "docs/package"))
 import amalgamate  # noqa: E402
 
 FILE = re.compile(r"^// ---- (\S+) -+$", re.MULTILINE)
+
+
+def available_searches() -> list[str]:
+    """Those with flags of their own work as well as the obvious one, if this processor has them."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    return ["scalar"] + [name for name in ("sse2", "avx2") if name in flags]
 
 
 class Amalgamation(unittest.TestCase):
@@ -23,19 +31,23 @@ class Amalgamation(unittest.TestCase):
         cls.header = (cls.folder / "weir.hpp").read_text(encoding="utf-8")
         cls.source = (cls.folder / "weir.cpp").read_text(encoding="utf-8")
         program = (CONSUMER / "app.cpp").read_text(encoding="utf-8")
-        (cls.folder / "app.cpp").write_text(
-            program.replace("<weir/streams/streams.hpp>", '"weir.hpp"'), encoding="utf-8")
+        cls.app = program.replace("<weir/streams/streams.hpp>", '"weir.hpp"')
         # At the same time: each takes as long as all else here.
         pool = ThreadPoolExecutor()
         cls.addClassCleanup(pool.shutdown)
-        cls.programs = {compiler: (cls.folder / f"app-{compiler}", pool.submit(cls.build, compiler))
+        cls.programs = {compiler: pool.submit(cls.build, compiler)
                         for compiler in ("g++", "clang++-19") if shutil.which(compiler)}
 
     @classmethod
-    def build(cls, compiler: str) -> None:
-        """The line that weir.cpp tells, but for the warnings: nobody should see one."""
-        run(compiler, "-std=c++20", "app.cpp", "weir.cpp", "-pthread", "-Wall", "-Wextra",
-            "-Werror", "-o", f"app-{compiler}", cwd=cls.folder)
+    def build(cls, compiler: str) -> pathlib.Path:
+        """The line that the page has, but for the warnings: nobody should see one."""
+        folder = new_folder(f"amalgamation/{compiler}")
+        (folder / "app.cpp").write_text(cls.app, encoding="utf-8")
+        for name in "weir.hpp", "weir.cpp":
+            (folder / name).symlink_to(cls.folder / name)
+        line = commands("using_weir.md", "test_amalgamation")[0].replace("g++", compiler)
+        run("bash", "-c", f"{line} -Wall -Wextra -Werror", cwd=folder)
+        return folder / "app"
 
     def test_every_file_of_the_library_is_in_it_once(self):
         found = FILE.findall(self.header) + FILE.findall(self.source)
@@ -68,9 +80,9 @@ class Amalgamation(unittest.TestCase):
         self.assertEqual(again.source(), self.source)
 
     def check(self, compiler: str) -> None:
-        program, building = self.programs[compiler]
-        building.result()
-        self.assertEqual(run(program), SAYS)
+        program = self.programs[compiler].result()
+        for search in available_searches():
+            self.assertEqual(run(program, env={**os.environ, "WEIR_SIMD": search}), SAYS)
 
     def test_a_program_with_gcc(self):
         self.check("g++")

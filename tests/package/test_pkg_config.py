@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A program that is compiled in one line, with what pkg-config says."""
 
-import os
+import shutil
 import unittest
 
 import installed
-from installed import CONSUMER, SAYS, new_folder, run
+from installed import CONSUMER, SAYS, commands, new_folder, run
 
 
 class PkgConfig(unittest.TestCase):
@@ -17,22 +17,23 @@ class PkgConfig(unittest.TestCase):
         self.assertNotIn("-pthread", of.ask_pkg_config("--libs"))
         self.assertIn("-pthread", of.ask_pkg_config("--libs", "--static"))
 
+    def build(self, command: str, of: installed.Installation) -> str:
+        """Returns what the loader says of the program, which has said what it should."""
+        folder = new_folder("pkg_config") / of.prefix.name
+        folder.mkdir()
+        shutil.copy(CONSUMER / "app.cpp", folder)
+        run("bash", "-c", command, cwd=folder, env=of.environment())
+        self.assertEqual(run(folder / "app", env=of.environment()), SAYS)
+        return run("ldd", folder / "app", env=of.environment())
+
     def test_a_program_with_the_shared_library(self):
-        of = installed.shared()
-        flags = of.ask_pkg_config("--cflags", "--libs")
-        program = new_folder("pkg_config_shared") / "app"
         # Hidden as the program's own names may be, its exceptions are still those of weir.
-        run("g++", "-std=c++20", "-fvisibility=hidden", CONSUMER / "app.cpp", "-o", program, *flags)
-        environment = {**os.environ, "LD_LIBRARY_PATH": str(of.libraries)}
-        self.assertEqual(run(program, env=environment), SAYS)
-        self.assertIn("libweir.so.0.1", run("ldd", program, env=environment))
+        command = commands("using_weir.md", "test_pkg_config")[0] + " -fvisibility=hidden"
+        self.assertIn("libweir.so.0.1", self.build(command, installed.shared()))
 
     def test_a_program_with_the_static_library(self):
-        flags = installed.static().ask_pkg_config("--cflags", "--libs", "--static")
-        program = new_folder("pkg_config_static") / "app"
-        run("g++", "-std=c++20", CONSUMER / "app.cpp", "-o", program, *flags)
-        self.assertEqual(run(program), SAYS)
-        self.assertNotIn("libweir", run("ldd", program))
+        command = commands("using_weir.md", "test_pkg_config")[1]
+        self.assertNotIn("libweir", self.build(command, installed.static()))
 
 
 if __name__ == "__main__":
