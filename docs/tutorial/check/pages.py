@@ -25,6 +25,12 @@ def missing_parts(page: pathlib.Path) -> list[str]:
     return missing
 
 
+def files_named_first(page: pathlib.Path) -> set[str]:
+    """The sources that a page links to before it begins."""
+    intro = page.read_text(encoding="utf-8").partition("\n## ")[0]
+    return set(re.findall(r"\]\((\w+\.[hc]pp)\)", intro))
+
+
 def table_of_names(page: pathlib.Path) -> tuple[int, list[str]]:
     """How many rows the last table has, and the names in it that do not exist.
 

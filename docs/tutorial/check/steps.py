@@ -123,7 +123,7 @@ class Claim:
     def violation(self, flags: list[str]) -> str:
         """Checks it: empty if it is true, else what happened."""
         checks = self.step.module.EXERCISE if self.variant else self.step.checks()
-        outcome = put_through(self.step.files(self.variant), checks, flags)
+        outcome = put_through(self.step.files(self.variant), checks, ["-Werror", *flags])
         if outcome.name == self.hint:
             return ""
         if not outcome.name:
