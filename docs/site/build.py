@@ -154,6 +154,8 @@ class Pages:
                                                   urllib.parse.unquote(path)))
         if not (ROOT / there).exists():
             raise SiteError(f"{page}: there is no {there}")
+        if (ROOT / there / "README.md").is_file():
+            there += "/README.md"  # What the forge shows of such a folder.
         self.queue.append(there)
         place = posixpath.dirname(place_of(page)) or "."
         return posixpath.relpath(place_of(there), place) + hash_mark + anchor

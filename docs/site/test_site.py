@@ -85,6 +85,10 @@ class Copied(unittest.TestCase):
         self.assertIn("- [poller.hpp](../poller/poller.hpp.md)".replace("../poller/", ""),
                       self.pages.listing("reactor/poller"))
 
+    def test_a_link_to_a_folder_with_a_page_of_its_own_leads_to_that(self):
+        self.assertEqual(self.pages.relinked("docs/x.md", "[a](site/../../tests/fuzz)"),
+                         "[a](source/tests/fuzz/README.md.md)")
+
     def test_links_between_pages_stay_as_they_are(self):
         self.assertEqual(self.pages.relinked("docs/x.md", "[a](one_byte.md#watch-it) [b](#c)"),
                          "[a](one_byte.md#watch-it) [b](#c)")
