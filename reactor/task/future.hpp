@@ -44,7 +44,7 @@ inline constexpr bool copies<std::pair<A, B>> = copies<A> && copies<B>;
 
 /// The value of a Future<>, which is there once it is done: takes no room.
 struct NoValue : Nothing {
-  void emplace() noexcept {}
+  void emplace(Nothing = {}) noexcept {}
   void reset() noexcept {}
   explicit operator bool() const noexcept { return true; }
   const Nothing& operator*() const noexcept { return *this; }
