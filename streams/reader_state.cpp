@@ -57,6 +57,8 @@ ReaderState::ReaderState(EventLoop& loop, std::ptrdiff_t limit)
   static_cast<void>(match_kernels());
 }
 
+void ReaderState::destroy() noexcept { delete this; }
+
 // ---- The push side
 
 void ReaderState::feed(std::string_view data) {
