@@ -8,6 +8,7 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/report.hpp>
+#include <weir/reactor/run_note.hpp>
 
 namespace weir::detail {
 namespace {
@@ -42,6 +43,10 @@ const RunnableKind Listener::ready_kind = {
     [](Runnable& node) { static_cast<ReadyNode&>(node).listener.accept_ready(); },
     [](const Runnable& node) {
       return "<listener " + static_cast<const ReadyNode&>(node).listener.socket_->repr() + ">";
+    },
+    nullptr,
+    [](Runnable& node, RunNote& note) {
+      note.fd = static_cast<ReadyNode&>(node).listener.socket_->fd();
     },
 };
 

@@ -94,7 +94,7 @@ std::string ServerState::repr() const {
 
 Coro<> wait_until_finished(std::shared_ptr<ServerState> state) {
   while (!state->finished()) {
-    UntilWoken end(state->end_waiters());
+    UntilWoken end(state->end_waiters(), "the end of a server");
     co_await end;
   }
 }

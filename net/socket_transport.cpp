@@ -15,6 +15,7 @@
 #include <weir/reactor/handle.hpp>
 #include <weir/reactor/no_alloc.hpp>
 #include <weir/reactor/report.hpp>
+#include <weir/reactor/trace/tracer.hpp>
 
 namespace weir::detail {
 namespace {
@@ -55,18 +56,11 @@ const Owned::Kind SocketTransport::owned_kind = {
     [](Owned& owned) { static_cast<SocketTransport&>(owned).abort(); },
     [](Owned& owned) { static_cast<SocketTransport&>(owned).lose(); },
 };
-const RunnableKind SocketTransport::read_kind = {
-    [](Runnable& node) { of<TransportReader>(node).read_ready(); },
-    repr_of<TransportReader>,
-};
-const RunnableKind SocketTransport::write_kind = {
-    [](Runnable& node) { of<TransportWriter>(node).write_ready(); },
-    repr_of<TransportWriter>,
-};
-const RunnableKind SocketTransport::end_kind = {
-    [](Runnable& node) { of<TransportEnd>(node).lose(); },
-    repr_of<TransportEnd>,
-};
+const RunnableKind SocketTransport::read_kind =
+    kind_of<TransportReader, &SocketTransport::read_ready>();
+const RunnableKind SocketTransport::write_kind =
+    kind_of<TransportWriter, &SocketTransport::write_ready>();
+const RunnableKind SocketTransport::end_kind = kind_of<TransportEnd, &SocketTransport::lose>();
 
 // ---- From the socket to connection_made
 
@@ -425,6 +419,11 @@ std::string SocketTransport::repr() const {
 }
 
 void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* failure) {
+  if (Tracer* tracer = loop().tracer()) {
+    const bool pause = callback == &BaseProtocol::pause_writing;
+    tracer->happened(pause ? TraceEvent::pause_writing : TraceEvent::resume_writing, socket_.fd(),
+                     static_cast<std::int64_t>(buffer_.size()));
+  }
   const std::shared_ptr<BaseProtocol> protocol = protocol_;
   try {
     (*protocol.*callback)();

@@ -20,6 +20,7 @@
 #include <weir/net/write_buffer.hpp>
 #include <weir/reactor/callback.hpp>
 #include <weir/reactor/event_loop.hpp>
+#include <weir/reactor/run_note.hpp>
 #include <weir/reactor/task/future.hpp>
 
 namespace weir::detail {
@@ -185,9 +186,13 @@ class SocketTransport final : public Transport,
   static SocketTransport& of(Runnable& node) noexcept {
     return static_cast<SocketTransport&>(static_cast<Node&>(node));
   }
-  template <class Node>
-  static std::string repr_of(const Runnable& node) {
-    return static_cast<const SocketTransport&>(static_cast<const Node&>(node)).repr();
+  template <class Node, void (SocketTransport::*ready)()>
+  static constexpr RunnableKind kind_of() {
+    return {[](Runnable& node) { (of<Node>(node).*ready)(); },
+            [](const Runnable& node) {
+              return static_cast<const SocketTransport&>(static_cast<const Node&>(node)).repr();
+            },
+            nullptr, [](Runnable& node, RunNote& note) { note.fd = of<Node>(node).socket_.fd(); }};
   }
 
   // 248 bytes, of which half are links and nodes: there may be very many transports.

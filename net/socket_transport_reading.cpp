@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <weir/reactor/error.hpp>
+#include <weir/reactor/trace/tracer.hpp>
 
 // The transport's reading half: from a readable socket to the protocol. socket_transport.cpp has
 // the rest.
@@ -111,12 +112,14 @@ void SocketTransport::read_eof() {
 void SocketTransport::pause_reading() {
   if (mode_.state != State::open || reading_paused_) return;
   reading_paused_ = true;
+  if (Tracer* its = loop().tracer()) its->happened(TraceEvent::pause_reading, socket_.fd());
   watch_reading();
 }
 
 void SocketTransport::resume_reading() {
   if (mode_.state != State::open || !reading_paused_) return;
   reading_paused_ = false;
+  if (Tracer* its = loop().tracer()) its->happened(TraceEvent::resume_reading, socket_.fd());
   watch_reading();
 }
 

@@ -2,7 +2,6 @@
 #include <weir/reactor/event_loop.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <new>
 
@@ -10,6 +9,8 @@
 #include <weir/reactor/letter.hpp>
 #include <weir/reactor/no_alloc.hpp>
 #include <weir/reactor/report.hpp>
+#include <weir/reactor/trace/session.hpp>
+#include <weir/reactor/trace/tracer.hpp>
 
 namespace weir {
 namespace {
@@ -65,18 +66,19 @@ class EventLoop::RunningScope {
 };
 
 EventLoop::EventLoop(Kernel& kernel)
-    : kernel_(kernel),
-      poller_(kernel.make_poller()),
+    : kernel_(detail::traced_as_wished(kernel)),
+      poller_(kernel_.make_poller()),
       io_(*poller_),
       mailbox_(std::make_shared<detail::Mailbox>(*poller_)),
-      signals_(kernel, *poller_),
+      signals_(kernel_, *poller_),
       token_(new detail::LoopToken(*this)),
       exception_handler_(std::make_shared<ExceptionHandler>()),  // NOLINT: nothing to throw.
       log_sink_(std::make_shared<LogSink>(log_to_stderr)),
       next_look_(passes_before_first_look) {
   events_.reserve(events_per_poll);
+  tracer_ = kernel_.tracer();
   const char* debug = std::getenv("WEIR_DEBUG");
-  debug_ = debug != nullptr && *debug != '\0';
+  set_debug(debug != nullptr && *debug != '\0');
 }
 
 EventLoop::~EventLoop() {
@@ -168,6 +170,7 @@ void EventLoop::run_last() {
   queue_due_timers();
   const detail::QueuePosition end = ready_.end();
   ready_.move_to_back(woken_end);
+  if (tracer_ != nullptr) tracer_->renumber(ready_);
   run_ready(end);
 }
 
@@ -261,22 +264,6 @@ inline void EventLoop::run_ready(detail::QueuePosition end) {
   while (detail::Queueable* runnable = ready_.pop_before(end)) call(*runnable);
 }
 
-void EventLoop::run_timed(detail::Runnable& runnable) {
-  std::string description = "a callback";
-  try {
-    description = runnable.kind->describe(runnable);  // Now: it may not outlive its run.
-  } catch (const std::bad_alloc&) {
-  }
-  const TimePoint start = time();
-  runnable.run();
-  const Duration took = time() - start;
-  if (took < slow_callback_duration) return;
-  char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.3f", std::chrono::duration<double>(took).count());
-  log_text(LogLevel::warning, "Executing a callback took too long",
-           [&] { return "Executing " + description + " took " + seconds + " seconds"; });
-}
-
 inline void EventLoop::run_hooks() {
   while (detail::DrainHook* hook = hooks_.pop_front()) hook->run(*hook);
 }
@@ -299,6 +286,7 @@ void EventLoop::close() {
     }
   }
   state_ = State::closed;
+  if (tracer_ != nullptr) tracer_->finish();
   if (interrupt) std::rethrow_exception(interrupt);
 }
 

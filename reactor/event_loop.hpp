@@ -193,20 +193,20 @@ class EventLoop {
   void log(LogLevel level, std::string_view text) noexcept;
 
   /// Debug mode checks threads and logs slow callbacks. On from the start if WEIR_DEBUG says so.
-  void set_debug(bool enabled) noexcept { debug_ = enabled; }
+  void set_debug(bool enabled) noexcept;
   bool get_debug() const noexcept { return debug_; }
   /// In debug mode a callback that takes this long or longer is logged.
   Duration slow_callback_duration = std::chrono::milliseconds(100);
 
   const LoopStats& stats() const noexcept { return stats_; }
 
-  // ---- For weir's own layers
-  /// Defined in reactor/report.hpp: reports and logs, also where there is no memory for the text.
+  // ---- For weir's own layers. report() and log_text(), in reactor/report.hpp, need no memory.
   template <class Describe>
   void report(const char* message, const std::exception_ptr& error, Describe describe) noexcept;
   template <class Text>
   void log_text(LogLevel level, const char* otherwise, Text text) noexcept;
   Kernel& kernel() noexcept { return kernel_; }
+  detail::Tracer* tracer() const noexcept { return tracer_; }  // Null: nobody watches.
   Poller& poller() noexcept { return *poller_; }
   detail::ReadyQueue& ready() noexcept { return ready_; }
   detail::TimerHeap& timers() noexcept { return timers_; }
@@ -220,7 +220,6 @@ class EventLoop {
   void when_drained(detail::DrainHook& hook) noexcept {
     if (!hook.linked()) hooks_.push_back(hook);
   }
-  /// RuntimeError "Event loop is closed" once it is.
   void check_closed() const {
     if (state_ == State::closed) throw_closed();
   }
@@ -254,8 +253,8 @@ class EventLoop {
   void receive();
   void run_ready(detail::QueuePosition end);
   void run_last();
-  void call(detail::Runnable& runnable) { debug_ ? run_timed(runnable) : runnable.run(); }
-  void run_timed(detail::Runnable& runnable);
+  void call(detail::Runnable& runnable) { watched_ ? run_watched(runnable) : runnable.run(); }
+  void run_watched(detail::Runnable& runnable);
   void run_hooks();
   std::exception_ptr wind_down();
   bool let_go();
@@ -277,8 +276,7 @@ class EventLoop {
   detail::Ref<detail::LoopToken> token_;
   detail::IntrusiveList<detail::DrainHook> hooks_;
   detail::IntrusiveList<detail::Owned> owned_;
-  std::unique_ptr<Executor> executor_;
-  std::unique_ptr<Executor> lookups_;
+  std::unique_ptr<Executor> executor_, lookups_;
   detail::Services services_;
   std::vector<Ready> events_;  // The batch that poll() fills.
   // Shared: one that replaces itself stays until it returns, and a copy might need memory.
@@ -294,7 +292,8 @@ class EventLoop {
   int drain_passes_left_ = 0;  // Of the batch of events being served.
   State state_ = State::idle;
   bool stopping_ = false;
-  bool debug_ = false;
+  bool debug_ = false, watched_ = false;  // Watched: by debug mode, or by a tracer.
+  detail::Tracer* tracer_ = nullptr;
 };
 
 }  // namespace weir

@@ -5,6 +5,8 @@
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/no_alloc.hpp>
 #include <weir/reactor/report.hpp>
+#include <weir/reactor/run_note.hpp>
+#include <weir/reactor/trace/tracer.hpp>
 
 namespace weir::detail {
 namespace {
@@ -33,6 +35,12 @@ inline void call_reporting(HandleNode& node, EventLoop& loop) {
   } catch (...) {
     report_thrown(node, loop);
   }
+}
+
+void note_handle(Runnable& runnable, RunNote& note) {
+  const HandleNode& node = HandleNode::of(runnable);
+  note.stack.push_back(node.made_at);
+  if (node.when != TimePoint()) note.due = node.when;
 }
 
 void run_once_handle(Runnable& runnable) {
@@ -65,8 +73,10 @@ void run_watching_handle(Runnable& runnable) {
 
 }  // namespace
 
-constinit const RunnableKind once_handle = {run_once_handle, describe_handle, drop_once_handle};
-constinit const RunnableKind watching_handle = {run_watching_handle, describe_handle};
+constinit const RunnableKind once_handle = {run_once_handle, describe_handle, drop_once_handle,
+                                            note_handle};
+constinit const RunnableKind watching_handle = {run_watching_handle, describe_handle, nullptr,
+                                                note_handle};
 
 void throw_not_callable(const char* function) {
   throw ValueError(std::string("a callable object was expected by ") + function + ", got None");
@@ -77,6 +87,7 @@ void HandleNode::cancel() noexcept {
   if (loop == nullptr) return;
   const NoAllocScope cancelling;
   EventLoop& its_loop = *std::exchange(loop, nullptr);
+  if (Tracer* tracer = its_loop.tracer()) tracer->cancelled(*this, made_at);
   bool scheduled = true;
   if (armed()) {
     its_loop.timers().remove(*this);

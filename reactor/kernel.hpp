@@ -22,6 +22,10 @@ struct stat;      // <sys/stat.h>
 
 namespace WEIR_API weir {
 
+namespace detail {
+class Tracer;
+}  // namespace detail
+
 /// What a system call said: a value, or an errno. EAGAIN is a result here, not an exception.
 struct IoResult {
   std::ptrdiff_t value = 0;  // bytes, or a descriptor; 0 bytes from recv() is the end of the stream
@@ -103,6 +107,9 @@ class Kernel {
 
   virtual std::unique_ptr<Poller> make_poller() = 0;
   virtual std::unique_ptr<Executor> make_executor(std::size_t max_threads) = 0;
+
+  /// Who records what a loop does that is made with this kernel: null but for Trace::kernel().
+  virtual detail::Tracer* tracer() noexcept { return nullptr; }
 
   /// IOV_MAX of every system that weir knows.
   static constexpr std::size_t max_iovecs = 1024;

@@ -11,6 +11,7 @@ namespace WEIR_API weir {
 namespace detail {
 
 struct Runnable;
+struct RunNote;
 
 /// What a kind of runnable does; one constant object a kind.
 struct RunnableKind {
@@ -20,6 +21,8 @@ struct RunnableKind {
   std::string (*describe)(const Runnable&);
   /// Gives up the queue's reference: the loop closes before the runnable's turn. Null: it has none.
   void (*drop)(Runnable&) = nullptr;
+  /// Says more than describe() does, before it runs. Null: there is no more.
+  void (*note)(Runnable&, RunNote&) = nullptr;
 };
 
 /// Something that the loop can run: when its descriptor is ready; a Queueable also when its turn in
@@ -97,6 +100,27 @@ class ReadyQueue {
   /// Takes all of `other`'s, in order, behind its own.
   void take(ReadyQueue& other) noexcept {
     while (Queueable* item = other.pop()) push(*item);
+  }
+
+  /// Those that were pushed at `position` or later, in order. For those who watch.
+  template <class F>
+  void for_each_from(QueuePosition position, F call) const {
+    Queueable* at = last_;
+    if (at == nullptr || before(at->position, position)) return;
+    while (at->previous_ != nullptr && !before(at->previous_->position, position)) {
+      at = at->previous_;
+    }
+    for (; at != nullptr; at = at->next_) call(*at);
+  }
+
+  template <class F>
+  void for_each(F call) const {
+    for (Queueable* at = first_; at != nullptr; at = at->next_) call(*at);
+  }
+
+  /// Whether the first one is the one that was pushed at `position`.
+  bool starts_at(QueuePosition position) const noexcept {
+    return first_ != nullptr && first_->position == position;
   }
 
   /// Not one of another queue's.

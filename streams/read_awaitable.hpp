@@ -3,6 +3,8 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
+#include <source_location>
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/export.hpp>
@@ -29,7 +31,9 @@ class [[nodiscard]] ReadAwaitable {
   // each record would pay for the call and for what it cannot know of the read.
   [[gnu::always_inline]] bool await_ready() { return op_.at_once(*reader_) || look_first(); }
   template <WeirPromise P>
-  void await_suspend(std::coroutine_handle<P> waiter) {
+  void await_suspend(std::coroutine_handle<P> waiter,
+                     std::source_location at = std::source_location::current()) {
+    waiter.promise().awaits_at = at;
     if (reader_->verdict() != Verdict::wait) {  // An answer, but after a turn of others.
       return or_give_up([&] { reader_->end_turn(kind, this, waiter.promise()); });
     }
@@ -83,7 +87,20 @@ class [[nodiscard]] ReadAwaitable {
   static Verdict look(ReaderState& reader, const void* read) {
     return static_cast<const ReadAwaitable*>(read)->op_.look(reader, Look::again);
   }
-  static constexpr ReadKind kind = {{run, ReadWait::describe}, Op::function, look};
+  static std::size_t goal([[maybe_unused]] const ReaderState& reader, const void* read) {
+    [[maybe_unused]] const Op& op = static_cast<const ReadAwaitable*>(read)->op_;
+    if constexpr (requires { op.limit.of(reader); }) {
+      return op.limit.of(reader);
+    } else if constexpr (requires { op.wanted; }) {
+      return op.wanted < 0 ? 0 : static_cast<std::size_t>(op.wanted);
+    } else if constexpr (requires { op.limit; }) {
+      return op.limit;
+    } else {
+      return 0;
+    }
+  }
+  static constexpr ReadKind kind = {
+      {run, ReadWait::describe, nullptr, note_look}, Op::function, look, goal};
 
   /// A read that takes bytes before it has all gives them back when it fails.
   template <class Step>

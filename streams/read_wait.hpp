@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -36,8 +37,10 @@ enum class Look : std::uint8_t { first, again };
 /// What a kind of read is: what the ready queue runs when such a read is woken, and what those who
 /// wake it ask.
 struct ReadKind : RunnableKind {
-  const char* function;  // For the error text: "read".
+  const char* function;  // For texts: "read".
   Verdict (*look)(ReaderState&, const void* read);
+  /// For texts: how many bytes it wants, or allows before the separator; 0 for no such number.
+  std::size_t (*goal)(const ReaderState&, const void* read);
 };
 
 /// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a
@@ -55,6 +58,13 @@ struct ReadWait final : Queueable, Parked {
   const void* read = nullptr;  // The awaitable, in the coroutine's frame.
   std::exception_ptr error;    // It had to go on waiting, and could not.
 };
+
+/// What a read that waits has: "no separator in 12 of at most 64 bytes".
+std::string describe_progress(const ReadWait& wait);
+/// "readuntil() of <SocketTransport fd=7 peer=…>: no separator in 12 of at most 64 bytes".
+std::string describe_read(const ReadWait& wait);
+/// For the kind of runnable that it is.
+void note_look(Runnable& runnable, RunNote& note);
 
 }  // namespace detail
 }  // namespace weir

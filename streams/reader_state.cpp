@@ -34,6 +34,8 @@ const Parked::Kind ReaderState::wait_parked = {
       auto& node = static_cast<ReadWait&>(parked);
       node.reader.drop_wait(node);
     },
+    nullptr,
+    [](const Parked& parked) { return describe_read(static_cast<const ReadWait&>(parked)); },
 };
 
 ReadWait::ReadWait(ReaderState& its_reader) noexcept

@@ -75,6 +75,8 @@ const RunnableKind DrainWait::wake_kind = {
       wait.task->step();
     },
     describe_wait,
+    nullptr,
+    note_wait,
 };
 
 const Parked::Kind DrainWait::parked_kind = {
@@ -85,10 +87,18 @@ const Parked::Kind DrainWait::parked_kind = {
       ListWait::parked_kind.forget(parked);
       delete &static_cast<DrainWait&>(static_cast<ListWait&>(parked));
     },
+    nullptr,
+    [](const Parked& parked) {
+      const auto& wait = static_cast<const DrainWait&>(static_cast<const ListWait&>(parked));
+      if (wait.position != 0) return std::string("its turn");
+      const Transport& its = *wait.writer.transport;
+      return "drain() of " + its.repr() + ": " + std::to_string(its.get_write_buffer_size()) +
+             " bytes to send";
+    },
 };
 
 DrainWait::DrainWait(WriterState& its_writer) noexcept
-    : ListWait(wake_kind, parked_kind), writer(its_writer) {}
+    : ListWait("drain()", wake_kind, parked_kind), writer(its_writer) {}
 
 void DrainWait::park(PromiseBase& promise) {
   if (writer.transport->is_closing()) {

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,7 +101,9 @@ class [[nodiscard]] Drain {
     return !writer_->transport->is_closing() && !writer_->must_wait();
   }
   template <detail::WeirPromise P>
-  void await_suspend(std::coroutine_handle<P> waiter) {
+  void await_suspend(std::coroutine_handle<P> waiter,
+                     std::source_location at = std::source_location::current()) {
+    waiter.promise().awaits_at = at;
     auto wait = std::make_unique<detail::DrainWait>(*writer_);
     wait->park(waiter.promise());  // May throw: the loop is closed.
     wait_ = wait.release();
@@ -151,7 +154,9 @@ class [[nodiscard]] ClosedWait {
     return writer_.protocol->is_lost();
   }
   template <WeirPromise P>
-  void await_suspend(std::coroutine_handle<P> waiter) {
+  void await_suspend(std::coroutine_handle<P> waiter,
+                     std::source_location at = std::source_location::current()) {
+    waiter.promise().awaits_at = at;
     waited_ = true;
     writer_.protocol->closed_waiters().push_back(wait_);
     current_task->park(wait_, waiter.promise());
@@ -171,7 +176,7 @@ class [[nodiscard]] ClosedWait {
 
  private:
   WriterState& writer_;
-  ListWait wait_;
+  ListWait wait_{"wait_closed()"};
   bool waited_ = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -106,9 +107,12 @@ class [[nodiscard]] Coro : private detail::CoroOwner {
     bool await_ready() const noexcept { return false; }
 
     template <detail::WeirPromise P>
-    bool await_suspend(std::coroutine_handle<P> parent) {
+    bool await_suspend(std::coroutine_handle<P> parent,
+                       std::source_location at = std::source_location::current()) {
       detail::PromiseBase::claim(promise_);
-      return detail::current_task->start_child(*promise_, parent.promise());
+      if (!detail::current_task->start_child(*promise_, parent.promise())) return false;
+      parent.promise().awaits_at = at;
+      return true;
     }
 
     T await_resume() { return std::move(promise_->outcome).value(); }

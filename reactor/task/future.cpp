@@ -56,6 +56,10 @@ const RunnableKind wake_kind = {
       return static_cast<const FutureWait&>(static_cast<const FutureWaiter&>(runnable))
           .task->describe_task();
     },
+    nullptr,
+    [](Runnable& runnable, RunNote& note) {
+      static_cast<FutureWait&>(static_cast<FutureWaiter&>(runnable)).task->note_step(note);
+    },
 };
 
 /// Stops waiting, and wakes the task. False if it is woken already.
@@ -87,12 +91,21 @@ void forget_wait(Parked& parked) noexcept {
   if (wait.position != 0) wait.future->token->loop->ready().remove(wait);
 }
 
+/// Not FutureBase::describe(): that asks an exception, which may be the user's, for its text.
+std::string describe_wait(const Parked& parked) {
+  const auto& wait = static_cast<const FutureWait&>(parked);
+  if (wait.position != 0) return "its turn";
+  const FutureKind& kind = *wait.future->kind;
+  return std::string("a ") + kind.name + (kind.attributes ? kind.attributes(*wait.future) : "");
+}
+
 const Parked::Kind cancelling_kind = {
     cancel_future,
     forget_wait,
     [](Parked& parked) noexcept { return wait_of(parked).future->task(); },
+    describe_wait,
 };
-const Parked::Kind leaving_kind = {leave_future, forget_wait};
+const Parked::Kind leaving_kind = {leave_future, forget_wait, nullptr, describe_wait};
 
 }  // namespace
 

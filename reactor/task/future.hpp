@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -125,7 +126,9 @@ class UntilDone {
 
   bool await_ready() const noexcept { return wait_.future->done(); }
   template <WeirPromise P>
-  void await_suspend(std::coroutine_handle<P> waiter) {
+  void await_suspend(std::coroutine_handle<P> waiter,
+                     std::source_location at = std::source_location::current()) {
+    waiter.promise().awaits_at = at;
     wait_.park(waiter.promise());
   }
   void await_resume() const {
@@ -240,7 +243,9 @@ class Future {
 
     bool await_ready() const noexcept { return wait_.future->done(); }
     template <detail::WeirPromise P>
-    void await_suspend(std::coroutine_handle<P> waiter) {
+    void await_suspend(std::coroutine_handle<P> waiter,
+                       std::source_location at = std::source_location::current()) {
+      waiter.promise().awaits_at = at;
       wait_.park(waiter.promise());
     }
     T await_resume() {

@@ -6,6 +6,7 @@
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/place.hpp>
 #include <weir/reactor/report.hpp>
 
 namespace weir::detail {
@@ -19,9 +20,13 @@ void FutureBase::destroy() noexcept {
 }
 
 void FutureBase::report_unseen() {
-  const auto tell = [this](ExceptionContext context) {
+  const auto tell = [this](ExceptionContext context) -> ExceptionContext {
     context.message = kind->name + (" " + context.message);
-    return std::move(context).with("future", describe());
+    context.extra.emplace_back("future", describe());
+    const std::source_location place =
+        kind->last_await != nullptr ? kind->last_await(*this) : std::source_location();
+    if (place.line() == 0) return context;
+    return std::move(context).with("last await", describe_place(place));
   };
   const char* const message = "exception was never retrieved";
   if (token->loop != nullptr) return token->loop->report(message, error, tell);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <source_location>
 #include <string>
 
 #include <weir/reactor/event_loop.hpp>
@@ -42,6 +43,8 @@ struct FutureKind {
   bool (*cancelling)(const FutureBase&) = nullptr;
   /// Hears that it is done, before all waiters. It may queue something; nothing else.
   void (*settled)(FutureBase&) noexcept = nullptr;
+  /// Of a task that is done: the co_await where its coroutine was suspended last.
+  std::source_location (*last_await)(const FutureBase&) = nullptr;
 };
 
 /// The state behind Future<T> and Task<T> that does not depend on T: pending → finished |

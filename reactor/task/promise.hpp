@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <source_location>
 #include <string>
 #include <utility>
 
@@ -40,11 +41,12 @@ struct PromiseBase {
   PromiseBase& operator=(const PromiseBase&) = delete;
 
   std::coroutine_handle<> self;
-  PromiseBase* parent = nullptr;  // Who awaits this one; null for a task's outermost.
-  CoroOwner* owner = nullptr;     // The object whose destructor would destroy the frame.
-  bool started = false;           // Awaited, or given to a task.
-  bool finished = false;          // At the final suspension point; g++ has done() true before it.
-  bool started_inline = false;    // Its parent's await_suspend is still on the stack.
+  PromiseBase* parent = nullptr;   // Who awaits this one; null for a task's outermost.
+  CoroOwner* owner = nullptr;      // The object whose destructor would destroy the frame.
+  std::source_location awaits_at;  // While it is suspended: the co_await (call_graph.hpp).
+  bool started = false;            // Awaited, or given to a task.
+  bool finished = false;           // At the final suspension point; g++ has done() true before it.
+  bool started_inline = false;     // Its parent's await_suspend is still on the stack.
 
   /// Whoever starts it says so first; nobody can a second time.
   static void claim(PromiseBase* promise) {
@@ -78,6 +80,8 @@ struct CoroOwner {
   PromiseBase* promise = nullptr;
 };
 
+// Awaitables of weir take the place of the co_await as a default argument of await_suspend(): an
+// await that does not suspend then pays nothing for it, one that does stores a pointer.
 template <class P>
 concept WeirPromise = std::derived_from<P, PromiseBase>;
 
@@ -93,6 +97,8 @@ struct Parked {
     void (*forget)(Parked&) noexcept;
     /// The task that is waited for, and cancelled in this one's place; null if there is none.
     TaskBase* (*awaited_task)(Parked&) noexcept = nullptr;
+    /// What is waited for, for people: "readuntil() of fd 7". Runs none of the user's code.
+    std::string (*describe)(const Parked&) = nullptr;
   };
   explicit Parked(const Kind& its_kind) noexcept : kind(&its_kind) {}
 

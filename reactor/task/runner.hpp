@@ -9,6 +9,7 @@
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/export.hpp>
+#include <weir/reactor/task/call_graph.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/task.hpp>
@@ -50,6 +51,7 @@ using RunResult = std::conditional_t<std::is_void_v<T>, int, T>;
 
 template <class T>
 RunResult<T> run_main(EventLoop& loop, Coro<T> main) {
+  dump_tasks_as_wished(loop);
   const Task<T> task = loop.create_task(std::move(main));
   InterruptScope interrupt(loop, *task.state().task());
   constexpr int interrupted_exit_code = 130;  // 128 + SIGINT, as shells report it.
@@ -83,6 +85,8 @@ RunResult<T> run_main(EventLoop& loop, Coro<T> main) {
 ///           The first SIGINT cancels `main`; if it then ends cancelled, run returns 130 (for other
 ///           types it throws KeyboardInterrupt). A second SIGINT kills the process. SIGINT is left
 ///           alone if the program handles or ignores it.
+///           The environment variable WEIR_DUMP=QUIT (or USR1, USR2) makes that signal log all
+///           tasks: dump_tasks_on_signal().
 /// Threads   Any; SIGINT is served by the loop that asked for it first.
 /// Lifetime  Tasks that are left are cancelled and waited for; threads of the default executor too.
 /// Source    CPython 3.13 runners.py run.

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/task/sleep.hpp>
 
+#include <cstdio>
+#include <string>
+
 namespace weir::detail {
 namespace {
+
+std::string seconds(Duration duration) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.3f s", std::chrono::duration<double>(duration).count());
+  return digits;
+}
 
 SleepWait& sleep_of(Parked& parked) { return static_cast<SleepWait&>(parked); }
 EventLoop& loop_of(const SleepWait& wait) { return wait.task->future().loop(); }
@@ -12,6 +21,12 @@ const RunnableKind sleep_kind = {
     [](const Runnable& runnable) {
       return static_cast<const SleepWait&>(static_cast<const Timer&>(runnable))
           .task->describe_task();
+    },
+    nullptr,
+    [](Runnable& runnable, RunNote& note) {
+      auto& wait = static_cast<SleepWait&>(static_cast<Timer&>(runnable));
+      wait.task->note_step(note);
+      if (wait.when != TimePoint()) note.due = wait.when;
     },
 };
 
@@ -28,6 +43,12 @@ const Parked::Kind wait_kind = {
       SleepWait& wait = sleep_of(parked);
       if (wait.armed()) loop_of(wait).timers().remove(wait);
       if (wait.position != 0) loop_of(wait).ready().remove(wait);
+    },
+    nullptr,
+    [](const Parked& parked) {
+      const auto& wait = static_cast<const SleepWait&>(parked);
+      if (!wait.armed()) return std::string("its turn");
+      return "sleep(), " + seconds(wait.when - loop_of(wait).time()) + " left";
     },
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coroutine>
+#include <source_location>
 
 #include <weir/reactor/clock.hpp>
 #include <weir/reactor/error.hpp>
@@ -32,7 +33,9 @@ class [[nodiscard]] Sleep {
 
   bool await_ready() const noexcept { return false; }
   template <detail::WeirPromise P>
-  void await_suspend(std::coroutine_handle<P> waiter) {
+  void await_suspend(std::coroutine_handle<P> waiter,
+                     std::source_location at = std::source_location::current()) {
+    waiter.promise().awaits_at = at;
     wait_.park(delay_, waiter.promise());
   }
   void await_resume() const {

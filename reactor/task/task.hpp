@@ -34,6 +34,8 @@ struct TaskState : FutureState<T>, TaskBase {
           [](const FutureBase& base) {
             return static_cast<const TaskState&>(base).cancelling() > 0;
           },
+          nullptr,
+          [](const FutureBase& base) { return static_cast<const TaskState&>(base).last_await(); },
       },
       [](TaskBase& base, bool cancelled_itself) {
         static_cast<TaskState&>(base).finish(cancelled_itself);

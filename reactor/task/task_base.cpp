@@ -2,11 +2,15 @@
 #include <weir/reactor/task/task_base.hpp>
 
 #include <atomic>
+#include <source_location>
 #include <utility>
+#include <vector>
 
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/no_alloc.hpp>
+#include <weir/reactor/place.hpp>
 #include <weir/reactor/report.hpp>
+#include <weir/reactor/trace/tracer.hpp>
 
 namespace weir::detail {
 namespace {
@@ -17,7 +21,17 @@ TaskBase& task_of(Runnable& runnable) { return static_cast<TaskBase&>(runnable);
 const RunnableKind step_kind = {
     [](Runnable& runnable) { task_of(runnable).step(); },
     [](const Runnable& runnable) { return static_cast<const TaskBase&>(runnable).describe_task(); },
+    nullptr,
+    [](Runnable& runnable, RunNote& note) { task_of(runnable).note_step(note); },
 };
+
+/// The co_awaits where it is suspended, the innermost first.
+std::vector<std::source_location> stack_of(const TaskBase& task) {
+  std::vector<std::source_location> stack;
+  const PromiseBase* at = task.parked() != nullptr ? task.parked()->waiter : nullptr;
+  for (; at != nullptr; at = at->parent) stack.push_back(at->awaits_at);
+  return stack;
+}
 
 const Owned::Kind owned_kind = {
     [](Owned& owned) { static_cast<TaskBase&>(owned).request_cancel({}); },
@@ -100,7 +114,7 @@ void TaskBase::complete() {
   unlink();
   const Ref<FutureBase> keep(&future_);
   future_.release();  // The loop's reference.
-  outermost_ = nullptr;
+  last_await_ = outermost_->awaits_at;
   // Still set: it asked for its own cancellation and returned without another await. asyncio ends
   // it cancelled.
   task_kind().finish(*this, std::exchange(must_cancel_, false));
@@ -121,6 +135,9 @@ void TaskBase::settle_failed(const std::exception_ptr& failure) {
 
 bool TaskBase::request_cancel(const std::string& message) {
   const NoAllocScope cancelling;
+  if (Tracer* tracer = future_.token->loop != nullptr ? future_.token->loop->tracer() : nullptr) {
+    tracer->cancelled(number_, [this] { return name(); });
+  }
   if (future_.done()) return future_.settle_cancelled(message);
   if (hears_of_cancel_) {  // A gather has led it back here: the ring ends at this wait.
     cancel_wait(message);
@@ -181,7 +198,7 @@ void TaskBase::destroy_frames() noexcept {
     at = parent;
   }
   task_kind().drop(*this);
-  outermost_ = nullptr;
+  last_await_ = std::source_location();
 }
 
 void TaskBase::abandon() {
@@ -189,7 +206,9 @@ void TaskBase::abandon() {
   EventLoop& its_loop = future_.loop();
   its_loop.report("Task was destroyed but it is pending!", nullptr,
                   [this](ExceptionContext context) {
-                    return std::move(context).with("task", describe_task());
+                    context.extra.emplace_back("task", describe_task());
+                    const std::string stack = describe_stack(stack_of(*this));
+                    return stack.empty() ? context : std::move(context).with("stack", stack);
                   });
   if (position != 0) its_loop.ready().remove(*this);
   if (Parked* node = std::exchange(parked_, nullptr)) {
@@ -206,6 +225,20 @@ void TaskBase::end_cancelled() {
   future_.settle_cancelled(cancel_text());
   unlink();
   future_.release();
+}
+
+void TaskBase::note_step(RunNote& note) {
+  note.task = number_;
+  note.name = name();
+  note.stack = stack_of(*this);
+  note.outcome = [this, keep = Ref<FutureBase>(&future_)]() -> RunOutcome {
+    if (future_.status == FutureBase::Status::cancelled) return {"ends, cancelled"};
+    if (future_.error) return {"fails: " + weir::describe(future_.error)};
+    if (future_.done()) return {"is done"};
+    if (parked_ == nullptr) return {"hangs: it awaits what is not weir's"};
+    return {"waits for " + parked_->kind->describe(*parked_) + ", in " +
+            describe_place(users_place(stack_of(*this)))};
+  };
 }
 
 std::string TaskBase::name() const { return name_ ? *name_ : "Task-" + std::to_string(number_); }

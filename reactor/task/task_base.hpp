@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <utility>
 
 #include <weir/reactor/event_loop.hpp>
 #include <weir/reactor/export.hpp>
 #include <weir/reactor/ready_queue.hpp>
+#include <weir/reactor/run_note.hpp>
 #include <weir/reactor/task/future_base.hpp>
 #include <weir/reactor/task/promise.hpp>
 
@@ -93,6 +95,18 @@ class TaskBase : public Owned, public Queueable {
   /// The text of the CancelledError that a parked awaitable throws.
   const std::string& cancel_text() const noexcept { return future_.cancel_message.get(); }
 
+  // ---- For call_graph.hpp
+
+  /// What it waits for; null unless it is suspended in an await of weir's.
+  const Parked* parked() const noexcept { return parked_; }
+  bool stuck() const noexcept { return stuck_; }
+  /// The co_await of the outermost coroutine that ended last: known once it is done.
+  std::source_location last_await() const noexcept {
+    return future_.done() ? last_await_ : std::source_location();
+  }
+  /// For those that run its steps.
+  void note_step(RunNote& note);
+
   // ---- For cancel_sweep()
 
   /// Cancels it when it waits for the `number`th time from now, as if it had asked for that itself.
@@ -132,7 +146,10 @@ class TaskBase : public Owned, public Queueable {
   bool hears_of_cancel_ = false;
   bool stuck_ = false;  // It awaits what is not weir's.
   FutureBase& future_;
-  PromiseBase* outermost_ = nullptr;
+  union {
+    PromiseBase* outermost_ = nullptr;  // Until it is done,
+    std::source_location last_await_;   // and from then on: a task is no larger for it.
+  };
   PromiseBase* next_ = nullptr;
   Parked* parked_ = nullptr;
   std::unique_ptr<const std::string> name_;  // Null: "Task-" and the number.

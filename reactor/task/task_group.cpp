@@ -41,7 +41,7 @@ Coro<> TaskGroupState::exit() {
   if (error && !aborting_) abort();
   // A loop, for the parent may be cancelled several times while it waits.
   while (!members_.empty()) {
-    UntilWoken all_done(all_done_);
+    UntilWoken all_done(all_done_, "the tasks of a TaskGroup");
     try {
       co_await all_done;
     } catch (const CancelledError&) {

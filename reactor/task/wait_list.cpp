@@ -8,6 +8,8 @@ namespace weir::detail {
 const RunnableKind ListWait::wake_kind = {
     [](Runnable& runnable) { static_cast<ListWait&>(runnable).task->step(); },
     describe_wait,
+    nullptr,
+    note_wait,
 };
 
 const Parked::Kind ListWait::parked_kind = {
@@ -24,10 +26,19 @@ const Parked::Kind ListWait::parked_kind = {
       wait.unlink();
       if (wait.position != 0) wait.loop().ready().remove(wait);
     },
+    nullptr,
+    [](const Parked& parked) {
+      const auto& wait = static_cast<const ListWait&>(parked);
+      return std::string(wait.position != 0 ? "its turn" : wait.what);
+    },
 };
 
 std::string ListWait::describe_wait(const Runnable& runnable) {
   return static_cast<const ListWait&>(runnable).task->describe_task();
+}
+
+void ListWait::note_wait(Runnable& runnable, RunNote& note) {
+  static_cast<ListWait&>(runnable).task->note_step(note);
 }
 
 void ListWait::check_cancelled() const {

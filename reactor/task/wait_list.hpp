@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <source_location>
 #include <string>
 
 #include <weir/reactor/event_loop.hpp>
@@ -18,7 +19,8 @@ namespace detail {
 /// One of many tasks that wait for the same thing; the node lives in the coroutine's frame.
 /// Cancelling one leaves the others alone.
 struct ListWait : ListLink, Queueable, Parked {
-  ListWait() noexcept : ListWait(wake_kind) {}
+  /// `what` is waited for, for people.
+  explicit ListWait(const char* its_what) noexcept : ListWait(its_what, wake_kind) {}
   ListWait(const ListWait&) = delete;
   ListWait& operator=(const ListWait&) = delete;
   ~ListWait() = default;
@@ -37,12 +39,14 @@ struct ListWait : ListLink, Queueable, Parked {
   void check_cancelled() const;
 
   std::exception_ptr error;
+  const char* what;
 
  protected:
-  explicit ListWait(const RunnableKind& its_kind,
-                    const Parked::Kind& its_parked_kind = parked_kind) noexcept
-      : Queueable(its_kind), Parked(its_parked_kind) {}
+  ListWait(const char* its_what, const RunnableKind& its_kind,
+           const Parked::Kind& its_parked_kind = parked_kind) noexcept
+      : Queueable(its_kind), Parked(its_parked_kind), what(its_what) {}
   static std::string describe_wait(const Runnable& runnable);
+  static void note_wait(Runnable& runnable, RunNote& note);
   static const Parked::Kind parked_kind;
 
  private:
@@ -55,14 +59,16 @@ using WaitList = IntrusiveList<ListWait>;
 /// not fail, because others rest on its end, needs no memory of its own.
 class UntilWoken {
  public:
-  explicit UntilWoken(WaitList& list) noexcept : list_(list) {}
+  UntilWoken(WaitList& list, const char* what) noexcept : list_(list), wait_(what) {}
   UntilWoken(const UntilWoken&) = delete;
   UntilWoken& operator=(const UntilWoken&) = delete;
   ~UntilWoken() = default;
 
   bool await_ready() const noexcept { return false; }
   template <WeirPromise P>
-  void await_suspend(std::coroutine_handle<P> waiter) {
+  void await_suspend(std::coroutine_handle<P> waiter,
+                     std::source_location at = std::source_location::current()) {
+    waiter.promise().awaits_at = at;
     list_.push_back(wait_);
     current_task->park(wait_, waiter.promise());
   }
