@@ -44,8 +44,7 @@ class ReaderState final : public DrainHook, public Counted<ReaderState> {
   ReaderState(const ReaderState&) = delete;
   ReaderState& operator=(const ReaderState&) = delete;
   ~ReaderState() = default;
-  /// Not inline: g++ 12 takes a second count that is let go of for a use after the end.
-  void destroy() noexcept;
+  void destroy() noexcept;  // Not inline: g++ 12 takes a second count let go of for a use after it.
 
   // ---- The push side
 

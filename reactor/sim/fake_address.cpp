@@ -12,7 +12,7 @@
 #include <iterator>
 #include <memory>
 
-#include <weir/reactor/sim/bytes.hpp>
+#include <weir/reactor/bytes.hpp>
 
 namespace weir::detail {
 namespace {

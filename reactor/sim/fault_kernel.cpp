@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <weir/reactor/bytes.hpp>
 #include <weir/reactor/error.hpp>
-#include <weir/reactor/sim/bytes.hpp>
 
 namespace weir {
 namespace {

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include <weir/reactor/sim/bytes.hpp>
+#include <weir/reactor/bytes.hpp>
 #include <weir/reactor/sim/fake_address.hpp>
 
 namespace weir::detail {

@@ -39,7 +39,7 @@ std::string failed(const TraceRecord& record) {
   return ": " + error_text(record.error);
 }
 
-std::string fd_of(const TraceRecord& record) { return "fd " + std::to_string(record.fd); }
+std::string fd_text(const TraceRecord& record) { return "fd " + std::to_string(record.fd); }
 
 std::string place_of(const TraceRecord& record) {
   return record.place.line() == 0 ? "" : " in " + describe_place(record.place);
@@ -89,7 +89,7 @@ void Explainer::tell_ready(const TraceRecord& ready) {
   const char* what = !ready.readable  ? "writable"
                      : ready.writable ? "readable and writable"
                                       : "readable";
-  begin(ready, fd_of(ready) + " became " + what);
+  begin(ready, fd_text(ready) + " became " + what);
   about_ = ready.connection;
 }
 
@@ -137,7 +137,7 @@ void Explainer::tell_bytes(const TraceRecord& bytes) {
     return add(": " + bytes_text(bytes));
   }
   if (bytes.run != 0) admit_run();
-  begin(bytes, fd_of(bytes) + (bytes.event == TraceEvent::read ? ": " : " ") + bytes_text(bytes));
+  begin(bytes, fd_text(bytes) + (bytes.event == TraceEvent::read ? ": " : " ") + bytes_text(bytes));
   about_ = bytes.connection;
 }
 
@@ -145,24 +145,24 @@ void Explainer::tell_other(const TraceRecord& record) {
   if (record.run != 0) admit_run();
   switch (record.event) {
     case TraceEvent::pause_reading:
-      return begin(record, "reading from " + fd_of(record) + " pauses");
+      return begin(record, "reading from " + fd_text(record) + " pauses");
     case TraceEvent::resume_reading:
-      return begin(record, "reading from " + fd_of(record) + " goes on");
+      return begin(record, "reading from " + fd_text(record) + " goes on");
     case TraceEvent::pause_writing:
-      return begin(record, fd_of(record) + " has " + count(record.value) +
+      return begin(record, fd_text(record) + " has " + count(record.value) +
                                " to send, too many: pause_writing()");
     case TraceEvent::resume_writing:
-      return begin(record, fd_of(record) + " has " + count(record.value) +
+      return begin(record, fd_text(record) + " has " + count(record.value) +
                                " to send, few enough: resume_writing()");
     case TraceEvent::cancel: return begin(record, "cancel() of " + record.name + place_of(record));
     case TraceEvent::accept:
-      return begin(record, fd_of(record) + (record.error != 0
-                                                ? " accepts nobody" + failed(record)
-                                                : " accepts fd " + std::to_string(record.value)));
-    case TraceEvent::connect: return begin(record, fd_of(record) + " connects" + failed(record));
+      return begin(record, fd_text(record) + (record.error != 0
+                                                  ? " accepts nobody" + failed(record)
+                                                  : " accepts fd " + std::to_string(record.value)));
+    case TraceEvent::connect: return begin(record, fd_text(record) + " connects" + failed(record));
     case TraceEvent::shutdown:
-      return begin(record, fd_of(record) + " sends the end of the stream" + failed(record));
-    case TraceEvent::close: return begin(record, fd_of(record) + " is closed");
+      return begin(record, fd_text(record) + " sends the end of the stream" + failed(record));
+    case TraceEvent::close: return begin(record, fd_text(record) + " is closed");
     default: return;
   }
 }

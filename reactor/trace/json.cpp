@@ -40,7 +40,7 @@ std::string microseconds(Duration duration) {
   return digits;
 }
 
-const char* name_of(TraceEvent event) {
+const char* event_name(TraceEvent event) {
   switch (event) {
     case TraceEvent::wait: return "wait";
     case TraceEvent::poll: return "poll";
@@ -180,7 +180,7 @@ class Writer {
     }
     args.error(record.error);
     if (record.place.line() != 0) args.text("from", describe_place(record.place));
-    event("i", name_of(record.event), track(record), record.at,
+    event("i", event_name(record.event), track(record), record.at,
           ",\"s\":\"t\",\"args\":" + args.json());
   }
 

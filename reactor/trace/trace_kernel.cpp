@@ -7,17 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include <weir/reactor/bytes.hpp>
+
 namespace weir::detail {
-namespace {
-
-std::int64_t total_bytes(std::span<const iovec> buffers) {
-  std::int64_t total = 0;
-  for (const iovec& buffer : buffers) total += static_cast<std::int64_t>(buffer.iov_len);
-  return total;
-}
-
-}  // namespace
-
 class TraceKernel::TracePoller final : public Poller {
  public:
   TracePoller(Tracer& tracer, std::unique_ptr<Poller> inner) noexcept
@@ -74,13 +66,15 @@ int TraceKernel::connect(int fd, const sockaddr* address, std::uint32_t length) 
 
 IoResult TraceKernel::recv(int fd, std::span<const iovec> buffers) {
   const IoResult result = inner_.recv(fd, buffers);
-  tracer_.happened(TraceEvent::read, fd, result.value, total_bytes(buffers), result.error);
+  tracer_.happened(TraceEvent::read, fd, result.value,
+                   static_cast<std::int64_t>(total_bytes(buffers)), result.error);
   return result;
 }
 
 IoResult TraceKernel::send(int fd, std::span<const iovec> buffers) {
   const IoResult result = inner_.send(fd, buffers);
-  tracer_.happened(TraceEvent::write, fd, result.value, total_bytes(buffers), result.error);
+  tracer_.happened(TraceEvent::write, fd, result.value,
+                   static_cast<std::int64_t>(total_bytes(buffers)), result.error);
   return result;
 }
 

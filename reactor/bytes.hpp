@@ -1,4 +1,4 @@
-// Internal: used by fake_address, fake_socket, sim_socket, sim_kernel, fault_kernel.
+// Internal: used by the kernels of sim/ and of trace/.
 // SPDX-License-Identifier: MIT
 #pragma once
 
