@@ -28,8 +28,8 @@ MUTANTS = (
            "if (reader.waiter_ == &node) reader.waiter_ = nullptr;", "",
            "const Parked::Kind ReaderState::wait_parked")),
     ("write_buffer", "sliding down forgets how far",
-     Patch("net/write_buffer.cpp", "std::memmove(data_, data_ + begin_, kept)",
-           "std::memmove(data_, data_ + begin_ / 2 * 2, kept)")),
+     Patch("net/write_buffer.cpp", "block_->memory() + block_->begin, kept)",
+           "block_->memory() + block_->begin / 2 * 2, kept)")),
     ("address", "a NUL inside a numeric address ends it",
      Patch("net/address.cpp", "if (std::strlen(text.data()) != host.size()) return std::nullopt;",
            "")),
@@ -48,9 +48,9 @@ MUTANTS = (
      Patch("reactor/timer_heap.cpp", "hole > 0 && before(last, entries_[(hole - 1) / arity])",
            "false && hole > 0")),
     ("transport", "what a pausing callback leaves unread is delivered",
-     Patch("net/socket_transport_reading.cpp", "loop_.io().set_reader(socket_.fd(), "
+     Patch("net/socket_transport_reading.cpp", "loop().io().set_reader(socket_.fd(), "
            "is_reading() ? &reader_node() : nullptr);",
-           "if (is_reading()) loop_.io().set_reader(socket_.fd(), &reader_node());",
+           "if (is_reading()) loop().io().set_reader(socket_.fd(), &reader_node());",
            "void SocketTransport::watch_reading(")),
     ("transport", "close() ends at once, whatever waits",
      Patch("net/socket_transport.cpp", "if (buffer_.empty()) return end(nullptr);",

@@ -13,7 +13,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-import pages  # noqa: E402
+import tutorial_pages as pages  # noqa: E402
 import steps  # noqa: E402
 from program import TUTORIAL, sources  # noqa: E402
 
