@@ -18,12 +18,14 @@ namespace {
 
 weir::Coro<> echo(weir::StreamReader reader, weir::StreamWriter writer) {
   try {
+    // [loop]
     for (;;) {
       const std::string_view line = co_await reader.readline_view();
       if (line.empty()) break;  // The end of the stream.
       writer.write(line);
       co_await writer.drain();  // Waits only for a client that does not read its answers.
     }
+    // [/loop]
   } catch (const weir::ConnectionError&) {
     // The client went away in the middle: nobody is left to answer.
   }

@@ -47,6 +47,13 @@ class Lengths : public weir::Protocol {
 };
 // [/length]
 
+// [port]
+weir::Coro<weir::Server> serve_lengths(int port) {
+  const auto new_protocol = [] { return std::make_shared<Lengths>(); };
+  co_return co_await weir::create_server(new_protocol, "127.0.0.1", port);
+}
+// [/port]
+
 /// Writes down what it is called.
 class Diary : public weir::Protocol {
  public:
@@ -77,6 +84,30 @@ class Diary : public weir::Protocol {
 
  private:
   std::string& pages_;
+  std::shared_ptr<weir::Transport> transport_;
+};
+
+/// Answers the end of the stream, a little later, with more than the kernel and the high-water mark
+/// hold.
+class Late : public weir::Protocol {
+ public:
+  explicit Late(std::string& calls) : calls_(calls) {}
+  void connection_made(const std::shared_ptr<weir::Transport>& transport) override {
+    transport_ = transport;
+  }
+  void data_received(std::string_view) override {}
+  bool eof_received() override {
+    calls_ += "eof ";
+    weir::get_running_loop().call_soon(
+        [to = transport_] { to->write(std::string(130 * 1024, 'x')); });
+    return true;
+  }
+  void pause_writing() override { calls_ += "pause "; }
+  void resume_writing() override { calls_ += "resume "; }
+  void connection_lost(const std::exception_ptr&) override { transport_ = nullptr; }
+
+ private:
+  std::string& calls_;
   std::shared_ptr<weir::Transport> transport_;
 };
 
@@ -113,6 +144,30 @@ TEST_SUITE("book/protocols") {
     CHECK(kernel.take(client) == "4\n");
     say(client, "w\n\n");
     CHECK(kernel.take(client) == "3\n0\n");
+  }
+
+  TEST_CASE_FIXTURE(Play, "protocols: create_server asks its factory once for each client") {
+    const weir::Server server = loop.run_until_complete(serve_lengths(port));
+    const int one = dial();
+    const int other = dial();
+    say(one, "half");
+    say(other, "x\n");
+    CHECK(kernel.take(other) == "1\n");
+    say(one, "\n");
+    CHECK(kernel.take(one) == "4\n");
+  }
+
+  TEST_CASE_FIXTURE(Play, "protocols: an answered end of stream leaves our side open") {
+    std::string calls;
+    serve([&calls] { return std::make_shared<Late>(calls); });
+    const int client = kernel.dial(port);
+    run_for(1ms);
+    kernel.put_eof(client);
+    run_for(1ms);
+    CHECK(calls == "eof pause ");
+    static_cast<void>(kernel.take(client));
+    run_for(1ms);
+    CHECK(calls == "eof pause resume ");
   }
 
   TEST_CASE_FIXTURE(Play, "protocols: data, the end of the stream, and the end") {
