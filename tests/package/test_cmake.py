@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A program that CMake builds, with find_package(weir)."""
 
+import shutil
 import subprocess
 import unittest
 
 import installed
-from installed import CONSUMER, SAYS, new_folder, real, run
+from installed import CONSUMER, SAYS, commands, new_folder, real, run
 
 
 def configure(folder, of: installed.Installation, *options: str) -> None:
@@ -16,6 +17,14 @@ def configure(folder, of: installed.Installation, *options: str) -> None:
 @real("cmake", "cmake")
 class FindPackage(unittest.TestCase):
     """None of the installations stands where it was made: each has been moved."""
+
+    def test_the_command_of_the_page(self):
+        folder = new_folder("cmake_page")
+        for name in ("app.cpp", "CMakeLists.txt"):
+            shutil.copy(CONSUMER / name, folder)
+        command = commands("using_weir.md", "test_cmake")[0]
+        run("bash", "-c", command.replace("$HOME/weir", f"'{installed.both().prefix}'"), cwd=folder)
+        self.assertEqual(run(folder / "build/app"), SAYS)
 
     def build(self, name: str, of: installed.Installation, *options: str) -> str:
         """Returns what the loader says of the program, which has said what it should."""
