@@ -137,7 +137,8 @@ void Explainer::tell_bytes(const TraceRecord& bytes) {
     return add(": " + bytes_text(bytes));
   }
   if (bytes.run != 0) admit_run();
-  begin(bytes, fd_text(bytes) + (bytes.event == TraceEvent::read ? ": " : " ") + bytes_text(bytes));
+  const bool sent = bytes.event == TraceEvent::write && bytes.error == 0;
+  begin(bytes, fd_text(bytes) + (sent ? " " : ": ") + bytes_text(bytes));
   about_ = bytes.connection;
 }
 

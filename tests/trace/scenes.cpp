@@ -6,8 +6,6 @@
 //     scenes NAME            tells what happens, as WEIR_TRACE=explain does
 //     scenes NAME --json     shows it, as WEIR_TRACE=FILE does
 //     scenes --list
-#include <sys/socket.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -17,13 +15,14 @@
 #include <utility>
 
 #include <weir/net/socket.hpp>
-#include <weir/reactor/sim/sim_kernel.hpp>
 #include <weir/reactor/task/recovery.hpp>
 #include <weir/reactor/task/run_until_complete.hpp>
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/timeouts.hpp>
-#include <weir/reactor/trace.hpp>
 #include <weir/streams/open_connection.hpp>
+
+#include "stage.hpp"
+#include "steps.hpp"
 
 namespace {
 
@@ -33,48 +32,12 @@ using weir::Future;
 using weir::StreamReader;
 using weir::StreamWriter;
 
-/// The machine, the loop, and the other end of a connection, which is not traced.
-struct Stage {
-  Stage() {
-    int fds[2];
-    static_cast<void>(machine.socketpair(AF_UNIX, SOCK_STREAM, fds));
-    ours = fds[0];
-    theirs = fds[1];
-  }
-
-  weir::SimKernel machine{1};
-  weir::Trace trace{machine};
-  weir::EventLoop loop{trace.kernel()};
-  int ours = -1;
-  int theirs = -1;
-};
-
-/// What the other end does, and when.
-void peer_sends(Stage* stage, weir::Duration when, std::string_view bytes) {
-  stage->loop.call_later(when, [stage, bytes] {
-    const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
-    static_cast<void>(stage->machine.send(stage->theirs, {&piece, 1}));
-  });
-}
-void peer_closes(Stage* stage, weir::Duration when) {
-  stage->loop.call_later(
-      when, [stage] { static_cast<void>(stage->machine.shutdown(stage->theirs, SHUT_WR)); });
-}
-void peer_reads(Stage* stage, weir::Duration when) {
-  stage->loop.call_later(when, [stage] {
-    static char room[1 << 20];
-    const iovec piece{room, sizeof room};
-    while (stage->machine.recv(stage->theirs, {&piece, 1}).value > 0) {
-    }
-  });
-}
-
 // ---- The scenes
 
 Coro<> echo(StreamReader reader, StreamWriter writer, Stage* stage) {
-  peer_sends(stage, 1ms, "hello\n");
-  peer_sends(stage, 2ms, "world\n");
-  peer_closes(stage, 3ms);
+  stage->peer.sends(1ms, "hello\n");
+  stage->peer.sends(2ms, "world\n");
+  stage->peer.ends(3ms);
   while (auto line = co_await reader.next_line()) {
     writer.write(*line);
     co_await writer.drain();
@@ -82,21 +45,21 @@ Coro<> echo(StreamReader reader, StreamWriter writer, Stage* stage) {
 }
 
 Coro<> partial_line(StreamReader reader, StreamWriter, Stage* stage) {
-  peer_sends(stage, 1ms, "twelve bytes");
-  peer_sends(stage, 2ms, ", and the rest\n");
+  stage->peer.sends(1ms, "twelve bytes");
+  stage->peer.sends(2ms, ", and the rest\n");
   const std::string line = co_await reader.readuntil("\n");
 }
 
 Coro<> eof_mid_record(StreamReader reader, StreamWriter, Stage* stage) {
-  peer_sends(stage, 1ms, "half a rec");
-  peer_closes(stage, 2ms);
+  stage->peer.sends(1ms, "half a rec");
+  stage->peer.ends(2ms);
   auto record = co_await weir::outcome(reader.readexactly(16));
 }
 
 /// The limit is 64: with more than twice as much in the buffer the transport pauses.
 Coro<> pause_resume(StreamReader reader, StreamWriter, Stage* stage) {
   static const std::string flood(150, 'x');
-  peer_sends(stage, 1ms, flood);
+  stage->peer.sends(1ms, flood);
   co_await weir::sleep(2ms);
   const std::string most = co_await reader.readexactly(140);
   const std::string rest = co_await reader.readexactly(10);
@@ -105,8 +68,8 @@ Coro<> pause_resume(StreamReader reader, StreamWriter, Stage* stage) {
 /// The peer does not read at first: the kernel's buffer fills up, then ours.
 Coro<> drain(StreamReader, StreamWriter writer, Stage* stage) {
   static const std::string much(150'000, 'x');
-  peer_reads(stage, 1ms);
-  peer_reads(stage, 2ms);
+  stage->peer.reads(1ms);
+  stage->peer.reads(2ms);
   writer.write(much);
   co_await writer.drain();
 }
@@ -165,7 +128,7 @@ void say(std::string_view line) {
 void play(const Scene& scene, bool json) {
   Stage stage;
   {
-    weir::Socket socket(stage.trace.kernel(), stage.ours);
+    weir::Socket socket(stage.trace.kernel(), stage.peer.ours);
     weir::Streams streams =
         stage.loop.run_until_complete(weir::open_connection({.limit = 64, .sock = &socket}));
     if (!json) stage.trace.explain_to(say);
@@ -177,17 +140,40 @@ void play(const Scene& scene, bool json) {
   if (json) std::fputs(stage.trace.json().c_str(), stdout);
 }
 
+/// Its story has no ends to tie up: what comes after is not told.
+void play(const Step& step, bool json) {
+  Stage stage;
+  step.begin(stage);
+  if (!json) stage.trace.explain_to(say);
+  stage.loop.call_later(step.ends, [&stage] {
+    stage.trace.explain_to([](std::string_view) {});
+    stage.loop.stop();
+  });
+  stage.loop.run_forever();
+  stage.loop.close();
+  if (json) std::fputs(stage.trace.json().c_str(), stdout);
+}
+
+/// Whether there are some of this name: they are played, or listed.
+template <class Scenes>
+bool play_some(const Scenes& some, std::string_view name, bool json) {
+  bool found = name == "--list";
+  for (const auto& scene : some) {
+    if (name == "--list") say(scene.name);
+    if (name != scene.name) continue;
+    play(scene, json);
+    found = true;
+  }
+  return found;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view name = argc > 1 ? argv[1] : "";
-  for (const Scene& scene : scenes) {
-    if (name == "--list") say(scene.name);
-    if (name != scene.name) continue;
-    play(scene, argc > 2 && std::strcmp(argv[2], "--json") == 0);
-    return 0;
-  }
-  if (name == "--list") return 0;
+  const bool json = argc > 2 && std::strcmp(argv[2], "--json") == 0;
+  const bool found = play_some(scenes, name, json);
+  if (play_some(tutorial_steps(), name, json) || found) return 0;
   std::fputs("usage: scenes NAME [--json] | --list\n", stderr);
   return 2;
 }
