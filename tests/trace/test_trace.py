@@ -2,6 +2,7 @@
 """The trace tells what happened, in sentences and as a picture; a dump tells where tasks stand.
 
     WEIR_BUILD_DIR=build/gcc tests/trace/test_trace.py --update     writes the transcripts anew
+    ./dev docs --update                                             and those in the tutorial
 """
 
 import copy
@@ -59,6 +60,21 @@ class Explained(unittest.TestCase):
         self.assertRegex(transcript("partial_line"),
                          r"fd \d+ became readable: 12 bytes; no separator in 12 of at most "
                          r"64 bytes; the reader keeps waiting\n")
+
+
+class Tutorial(unittest.TestCase):
+    maxDiff = None
+
+    def test_the_page_of_every_step_shows_what_weir_says(self):
+        pages = sorted((HERE.parents[1] / "docs" / "tutorial").glob("[0-9][0-9]_*/README.md"))
+        steps = [scene for scene in scenes() if scene.startswith("step_")]
+        self.assertEqual(steps, [f"step_{int(page.parent.name[:2])}" for page in pages])
+        for step, page in zip(steps, pages):
+            with self.subTest(step):
+                section = page.read_text().partition("\n## What weir says\n")[2]
+                told = (GOLDEN / f"{step}.txt").read_text()
+                self.assertIn(f"<!-- code: tests/trace/golden/{step}.txt -->\n"
+                              f"```output\n{told}```\n", section.partition("\n## ")[0])
 
 
 class Picture(unittest.TestCase):

@@ -11,7 +11,7 @@ from program import TUTORIAL
 
 ROW = re.compile(r"^\| `(?P<mine>[^`]+)` \| \[`(?P<theirs>[^\]]+)`\]\((?P<path>[^)]+)\)",
                  re.MULTILINE)
-PARTS = ["The idea", "The code", "Byte by byte", "Exercises"]
+PARTS = ["The idea", "The code", "Byte by byte", "What weir says", "Exercises"]
 
 
 def missing_parts(page: pathlib.Path) -> list[str]:
