@@ -164,8 +164,7 @@ TEST_CASE_FIXTURE(Machine,
   CHECK(task.cancelled());
 }
 
-TEST_CASE_FIXTURE(Machine,
-                  "no memory: the text of a cancellation is lost, the cancellation not") {
+TEST_CASE_FIXTURE(Machine, "no memory: the text of a cancellation is lost, the cancellation not") {
   const Task<> task = loop.create_task(sleep(1h));
   passes(2);
   const std::string text(100, 'x');
