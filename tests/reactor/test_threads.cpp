@@ -152,6 +152,7 @@ TEST_CASE("letter: one that is not sent destroys its callback, and does not run 
   loop.run_forever();
   CHECK(captured.use_count() == 1);
   CHECK_FALSE(*captured);
+  loop.close();
 }
 // CPython: test_base_events.py test_thread (check_thread)
 TEST_CASE_FIXTURE(RealLoop,
