@@ -248,8 +248,7 @@ void SocketTransport::wait_until_writable() {
 
 void SocketTransport::after_enqueue() {
   if (has_ended()) return;
-  if (flow_.should_pause(buffer_.size()))
-    call_flow(&BaseProtocol::pause_writing, "protocol.pause_writing() failed");
+  if (flow_.should_pause(buffer_.size())) call_flow(true);
 }
 
 // SEND 5/5: there is room: more of the buffer leaves, and every drain() that waits may go on.
@@ -268,8 +267,7 @@ void SocketTransport::write_ready() {
     loop().io().set_writer(socket_.fd(), nullptr);
   }
   if (flow_.should_resume(buffer_.size())) {
-    call_flow(&BaseProtocol::resume_writing,
-              "protocol.resume_writing() failed");  // May write, close or abort.
+    call_flow(false);  // May write, close or abort.
   }
   if (buffer_.empty()) finish_flush();
 }
@@ -418,19 +416,19 @@ std::string SocketTransport::repr() const {
   return text + " peer=" + peername_.repr() + ">";
 }
 
-void SocketTransport::call_flow(void (BaseProtocol::*callback)(), const char* failure) {
+void SocketTransport::call_flow(bool pause) {
   if (Tracer* tracer = loop().tracer()) {
-    const bool pause = callback == &BaseProtocol::pause_writing;
     tracer->happened(pause ? TraceEvent::pause_writing : TraceEvent::resume_writing, socket_.fd(),
                      static_cast<std::int64_t>(buffer_.size()));
   }
   const std::shared_ptr<BaseProtocol> protocol = protocol_;
   try {
-    (*protocol.*callback)();
+    pause ? protocol->pause_writing() : protocol->resume_writing();
   } catch (const KeyboardInterrupt&) {
     throw;
   } catch (...) {
-    report(failure, std::current_exception());
+    report(pause ? "protocol.pause_writing() failed" : "protocol.resume_writing() failed",
+           std::current_exception());
   }
 }
 

@@ -169,7 +169,7 @@ class SocketTransport final : public Transport,
   void wait_until_writable();
   void after_enqueue();
   void drop_write();
-  void call_flow(void (BaseProtocol::*callback)(), const char* failure);
+  void call_flow(bool pause);
   void callback_failed(const std::exception_ptr& error, const char* message);
   void fatal_error(const std::exception_ptr& error, const char* message);
   void end(const std::exception_ptr& error) noexcept;

@@ -65,9 +65,12 @@ void TaskBase::start(PromiseBase& outermost) {
 
 /// The wait that has just begun is the one that a cancellation strikes.
 void TaskBase::cancel_at_once() {
-  if (waits_left_ != 0 && --waits_left_ == 0) {
-    ++cancel_requests_;
-    must_cancel_ = true;
+  if (waits_left_ != 0) {
+    --waits_left_;
+    if (waits_left_ == 0) {
+      ++cancel_requests_;
+      must_cancel_ = true;
+    }
   }
   if (must_cancel_ && parked_->kind->cancel(*parked_, cancel_text())) must_cancel_ = false;
 }

@@ -11,7 +11,7 @@
 namespace weir::detail {
 
 template <class Step>
-void Tracer::attempt(Step step) noexcept {
+void Tracer::attempt(const Step& step) noexcept {
   const MayAllocScope watching;
   try {
     step();

@@ -69,7 +69,7 @@ class Tracer {
   void push(TraceRecord record);
   std::uint64_t connection(int fd);
   template <class Step>
-  void attempt(Step step) noexcept;
+  void attempt(const Step& step) noexcept;
 
   Kernel& clock_;
   TraceRing ring_;
