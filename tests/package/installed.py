@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/lint"))
+sys.path[:0] = [str(ROOT / "tests/lint"), str(ROOT / "tests/support")]
 
 import md  # noqa: E402
+from real_programs import real  # noqa: E402, F401  (for the tests, with the rest)
 
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD_DIR", ROOT / "build/gcc")).resolve()
 CONSUMER = ROOT / "tests/package/consumer"
@@ -41,12 +41,6 @@ def commands(page: str, test: str) -> list[str]:
              if (fence.kind, fence.target) == ("run", f"tests/package/{test}.py")]
     assert found, f"{page} has no command for {test}"
     return found
-
-
-def real(program: str, package: str):
-    """For tests with a real tool: left out, with a line that says so, where it is missing."""
-    missing = f"not installed: {program} (apt package {package}; ./dev setup --all)"
-    return unittest.skipUnless(shutil.which(program), missing)
 
 
 @functools.cache

@@ -4,12 +4,15 @@
 import os
 import pathlib
 import select
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
-import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from real_programs import real  # noqa: E402, F401  (for the tests, with the rest)
 
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD_DIR", "build/gcc"))
 EXAMPLES = BUILD / "docs" / "examples"
@@ -19,12 +22,6 @@ SECONDS = 60  # For anything that should take milliseconds.
 def sanitized() -> bool:
     """Sanitizers cost memory and system calls: figures of the build without them mean nothing."""
     return BUILD.name in ("asan", "tsan")
-
-
-def real(program: str, package: str):
-    """For tests with a real client: left out, with a line that says so, where it is missing."""
-    missing = f"not installed: {program} (apt package {package}; ./dev setup --all)"
-    return unittest.skipUnless(shutil.which(program), missing)
 
 
 class Server:
