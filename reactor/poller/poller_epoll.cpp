@@ -4,7 +4,10 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <bitset>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <new>
 #include <span>
 
@@ -23,6 +26,8 @@
 //    recv() or send() names the error. Nobody here reads SO_ERROR: that would consume the error.
 //  * Level-triggered: a descriptor is reported by every wait until it is no longer ready. What did
 //    not fit into one batch comes in the next: the kernel moves what it has reported to the back.
+//    There it stays until the next wait has looked at it, before all that becomes ready meanwhile:
+//    who has just been served, and asks again at once, overtakes those who asked earlier.
 //  * The time-out is whole milliseconds. Rounding down would spin through the last one.
 //  * Regular files and directories are refused with EPERM: they are always ready.
 //  * event.data comes back as it was given. It holds the number and the generation, not a pointer:
@@ -33,6 +38,7 @@ namespace {
 
 /// Events taken from the kernel by one wait. More would let one batch hold the timers up longer.
 constexpr std::size_t batch_events = 128;
+static_assert(batch_events <= 256, "Registration::place");
 
 int fd_of(const epoll_event& event) noexcept {
   return static_cast<int>(event.data.u64 & 0xffffffffU);
@@ -54,9 +60,11 @@ class EpollPoller final : public Poller {
   struct Registration {
     std::uint32_t generation = 0;
     Interest interest = Interest::none;
-    bool operator==(const Registration&) const = default;
+    std::uint8_t place = 0;   // In the last batch of several that it was in,
+    std::uint16_t batch = 0;  // and which one that was.
   };
 
+  void put_in_turn(std::span<epoll_event> events) noexcept;
   bool tell(const epoll_event& event, std::vector<Ready>& ready);
   Registration known(int fd) const noexcept;
   int apply(int fd, Registration before, Registration after) noexcept;
@@ -65,6 +73,7 @@ class EpollPoller final : public Poller {
 
   UniqueFd epoll_fd_;
   detail::Wakeup wakeup_;
+  std::uint16_t batch_ = 1;                  // No registration has been in one yet.
   std::vector<Registration> registrations_;  // By descriptor: what the kernel has been told.
   std::array<epoll_event, batch_events> events_;
 };
@@ -79,9 +88,11 @@ EpollPoller::EpollPoller() : events_() {
 
 int EpollPoller::set(int fd, std::uint32_t generation, Interest interest) {
   const Registration before = known(fd);
-  const Registration after =
-      interest == Interest::none ? Registration() : Registration{generation, interest};
-  if (before == after) return 0;  // The kernel knows: no system call.
+  Registration after;
+  if (interest != Interest::none) after = {generation, interest, before.place, before.batch};
+  if (before.interest == after.interest && before.generation == after.generation) {
+    return 0;  // The kernel knows: no system call.
+  }
   const int error = apply(fd, before, after);
   const auto slot = static_cast<std::size_t>(fd);
   if (error != 0) {
@@ -106,7 +117,9 @@ int EpollPoller::wait(std::optional<Duration> timeout, std::vector<Ready>& ready
   const int count = ::epoll_wait(epoll_fd_.get(), events_.data(), static_cast<int>(events_.size()),
                                  detail::timeout_ms(timeout));
   if (count < 0) return errno == EINTR ? 0 : errno;  // A handler ran; what it did is not our news.
-  for (const epoll_event& event : std::span(events_).first(static_cast<std::size_t>(count))) {
+  const std::span events = std::span(events_).first(static_cast<std::size_t>(count));
+  if (events.size() > 1) put_in_turn(events);
+  for (const epoll_event& event : events) {
     const bool plain = (event.events & (EPOLLERR | EPOLLHUP)) == 0 && fd_of(event) != wakeup_.fd();
     if (plain && ready.size() < ready.capacity()) [[likely]] {
       // Made where it stays: of a copy, the two bytes at its end would be stored, and loaded as one
@@ -118,6 +131,37 @@ int EpollPoller::wait(std::optional<Duration> timeout, std::vector<Ready>& ready
     }
   }
   return 0;
+}
+
+/// Who was told of least recently comes first: those who were not in the last batch of several, as
+/// they became ready; then those who were, in its order. docs/adr/0018-least-recently-told-first.md
+void EpollPoller::put_in_turn(std::span<epoll_event> events) noexcept {
+  std::array<epoll_event, batch_events> again;  // By their places in the batch before.
+  std::bitset<batch_events> places;
+  std::size_t end = 0;
+  for (const epoll_event& event : events) {
+    const Registration its = known(fd_of(event));
+    // Two of one place: of a number that was closed while a dup lived on, and its next owner.
+    if (its.batch == batch_ && !places.test(its.place)) {
+      again[its.place] = event;
+      places.set(its.place);
+    } else {
+      events[end++] = event;
+    }
+  }
+  for (std::size_t place = 0; end < events.size(); ++place) {
+    if (places.test(place)) events[end++] = again[place];
+  }
+  ++batch_;
+  std::uint8_t place = 0;
+  for (const epoll_event& event : events) {
+    const auto slot = static_cast<std::size_t>(fd_of(event));
+    if (slot < registrations_.size()) {  // Else it is the wake-up's descriptor.
+      registrations_[slot].batch = batch_;
+      registrations_[slot].place = place;
+    }
+    ++place;
+  }
 }
 
 /// False when there is no room for more.

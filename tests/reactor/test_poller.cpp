@@ -633,6 +633,45 @@ TEST_CASE("B18: a signal ends a poller's wait without an error" * doctest::timeo
   ::sigaction(SIGUSR1, &before, nullptr);
 }
 
+// The kernel has it the other way round: what it has told once stands in its list, before all news.
+TEST_CASE("EpollPoller: who was told of least recently is told of first") {
+  Rig rig(weir::make_epoll_poller());
+  std::vector<Pair> pairs;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    pairs.emplace_back(rig);
+    REQUIRE(rig.poller->set(pairs[i].ours.get(), i, Interest::read) == 0);
+  }
+  using Numbers = std::vector<std::uint32_t>;
+  const auto told_when = [&](const Numbers& asked) {
+    for (const std::uint32_t number : asked) rig.send(pairs[number].theirs.get(), "x");
+    Numbers told;
+    for (const Ready& ready : rig.look()) {
+      told.push_back(ready.generation);
+      rig.recv(ready.fd);
+    }
+    return told;
+  };
+  REQUIRE(told_when({0, 1}) == Numbers{0, 1});
+  CHECK(told_when({0, 1, 2}) == Numbers{2, 0, 1});  // 2 is new.
+  CHECK(told_when({0, 1, 2}) == Numbers{2, 0, 1});  // In the order in which they were told.
+  CHECK(told_when({0}) == Numbers{0});
+  CHECK(told_when({0, 1, 2}) == Numbers{2, 0, 1});  // A batch of one does not count.
+  for (const Pair& pair : pairs) rig.poller->set(pair.ours.get(), 0, Interest::none);
+}
+
+TEST_CASE("EpollPoller: a number's old file and its new one are both told, batch for batch") {
+  Rig rig(weir::make_epoll_poller());
+  Pair old(rig);
+  Pair next(rig);
+  const int number = old.ours.get();
+  REQUIRE(rig.poller->set(number, 1, Interest::write) == 0);
+  const UniqueFd kept(rig.kernel, ::dup(number));  // Keeps the registration alive.
+  REQUIRE(::dup2(next.ours.get(), number) == number);
+  REQUIRE(rig.poller->set(number, 1, Interest::read_write) == 0);
+  for (int batch = 0; batch < 3; ++batch) CHECK(rig.look().size() == 2);
+  rig.poller->set(number, 1, Interest::none);
+}
+
 // With something else behind its descriptor, every epoll_ctl() fails.
 TEST_CASE("EpollPoller: asking for what is registered already is no system call") {
   Rig rig(weir::make_epoll_poller());

@@ -74,7 +74,7 @@ class Planted(unittest.TestCase):
             script.flush()
             commands = {"cpython": [sys.executable, str(socket_driver.PEER)],
                         "weir": [sys.executable, script.name]}
-            with socket_driver.Driver(commands, seconds=1) as driver:
+            with socket_driver.Driver(commands, seconds=5) as driver:
                 variant = program.variants()[0]
                 reference = driver.run(program, variant, socket_compare.REFERENCE)
                 return {difference.fact
