@@ -91,8 +91,8 @@ Endpoint::Endpoint(const sockaddr* address, socklen_t length) {
     *this = Endpoint(std::move(aside));
   } else if (family == AF_UNIX) {
     *this = Endpoint(Aside{.family = family, .path = unix_path_of(address, length)});
-  } else {
-    bits_ = (family & std::uint64_t{0x7fff}) << 1U | 1U;
+  } else if (family != AF_INET && family != AF_INET6 && family < 0x8000) {
+    bits_ = std::uint64_t{family} << 1U | 1U;
   }
 }
 
@@ -133,7 +133,7 @@ socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
     address.sin_addr.s_addr = static_cast<in_addr_t>(bits_ >> 32U);
     return write_to(room, address);
   }
-  if (family() == AF_INET6 && aside() != nullptr) {
+  if (family() == AF_INET6) {
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_port = htons(port());
@@ -156,7 +156,7 @@ socklen_t Endpoint::copy_to(sockaddr_storage& room) const noexcept {
 std::string Endpoint::host() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (family() == AF_INET) return ::inet_ntop(AF_INET, v4().data(), text.data(), text.size());
-  if (family() == AF_INET6 && aside() != nullptr)
+  if (family() == AF_INET6)
     return ::inet_ntop(AF_INET6, aside()->v6.data(), text.data(), text.size());
   return std::string(path());
 }
@@ -176,7 +176,7 @@ Endpoint Endpoint::with_port(std::uint16_t port) const {
 std::string Endpoint::repr() const {
   const std::string start = "('" + host() + "', " + std::to_string(port());
   if (family() == AF_INET) return start + ")";
-  if (family() == AF_INET6 && aside() != nullptr) {
+  if (family() == AF_INET6) {
     return start + ", " + std::to_string(aside()->flowinfo) + ", " +
            std::to_string(aside()->scope) + ")";
   }

@@ -33,7 +33,8 @@ class Endpoint {
   }
   ~Endpoint() { delete aside(); }
 
-  /// Copies a kernel's address. A family that weir does not know keeps nothing but its number.
+  /// Copies a kernel's address. A family that weir does not know keeps nothing but its number; an
+  /// address shorter than its family's, or of a number above 32767, which none has, has no family.
   Endpoint(const sockaddr* address, socklen_t length);
 
   /// A numeric address; nothing if `host` is not one. No name is looked up, and no short form is

@@ -234,6 +234,24 @@ TEST_CASE("Endpoint: a length too short for a family gives no family") {
   CHECK(Endpoint(&address, 1).family() == AF_UNSPEC);
 }
 
+TEST_CASE("Endpoint: an address cut short has no family, rather than a host that nobody named") {
+  sockaddr_storage address{};
+  for (const int family : {AF_INET, AF_INET6}) {
+    address.ss_family = static_cast<sa_family_t>(family);
+    const socklen_t whole = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    const auto* any = reinterpret_cast<const sockaddr*>(&address);
+    CHECK(Endpoint(any, whole).family() == family);
+    CHECK(Endpoint(any, whole - 1) == Endpoint());
+  }
+}
+
+// There are 15 bits for it: 0x8001 was taken for 1, which is AF_UNIX.
+TEST_CASE("Endpoint: a family's number that no family has is not taken for another's") {
+  sockaddr address{};
+  address.sa_family = 0x8000 | AF_UNIX;
+  CHECK(Endpoint(&address, sizeof address) == Endpoint());
+}
+
 TEST_CASE("operator==: host, port and family all count") {
   const Endpoint one = *Endpoint::parse("127.0.0.1", 80);
   CHECK(one == *Endpoint::parse("127.0.0.1", 80));
