@@ -27,21 +27,26 @@ void pool_free(void* block, std::size_t bytes) noexcept;
 
 inline constexpr std::size_t pool_max_bytes = 4096;
 inline constexpr std::size_t pool_cached_bytes = std::size_t{1} << 20;
-inline constexpr std::size_t pool_class_bytes =
-    16;  // As malloc has them: nothing is rounded up twice.
+inline constexpr std::size_t pool_class_bytes = 16;
+// The classes are 8, 24, 40 … bytes, as glibc's malloc has them, which needs 8 bytes of its own for
+// each block: nothing is rounded up twice.
+inline constexpr std::size_t pool_smallest_bytes = 8;
+inline constexpr std::size_t pool_class_of(std::size_t bytes) noexcept {
+  return (bytes + pool_class_bytes - 1 - pool_smallest_bytes) / pool_class_bytes;
+}
 
-/// A block of `bytes`, which the lists round up to (size_class + 1) * pool_class_bytes.
+/// A block of `bytes`, which the lists round up to what is the most of its class.
 void* pool_take(std::size_t bytes, std::size_t size_class);
 void pool_give(void* block, std::size_t size_class) noexcept;
 
 inline void* pool_allocate(std::size_t bytes) {
   // Zero wraps round, and is not pooled either.
   if (bytes - 1 >= pool_max_bytes) return ::operator new(bytes);
-  return pool_take(bytes, (bytes - 1) / pool_class_bytes);
+  return pool_take(bytes, pool_class_of(bytes));
 }
 inline void pool_free(void* block, std::size_t bytes) noexcept {
   if (bytes - 1 >= pool_max_bytes) return ::operator delete(block);
-  pool_give(block, (bytes - 1) / pool_class_bytes);
+  pool_give(block, pool_class_of(bytes));
 }
 
 }  // namespace detail

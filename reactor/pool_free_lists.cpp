@@ -8,7 +8,7 @@
 namespace weir::detail {
 namespace {
 
-constexpr std::size_t classes = pool_max_bytes / pool_class_bytes;
+constexpr std::size_t classes = pool_class_of(pool_max_bytes) + 1;
 
 struct FreeBlock {
   FreeBlock* next;
@@ -44,7 +44,7 @@ struct ListsCloser {
 thread_local ListsCloser lists_closer;
 
 constexpr std::size_t size_of(std::size_t size_class) noexcept {
-  return (size_class + 1) * pool_class_bytes;
+  return size_class * pool_class_bytes + pool_smallest_bytes;
 }
 
 /// There is no room; or none yet, for this is the first.

@@ -55,8 +55,17 @@ struct CoroPromise<void> : PromiseBase {
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalSuspend final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
-  void return_void() { outcome.set_value(); }
-  Outcome<void> outcome;
+  void return_void() const noexcept {}
+  /// Asked for only once the coroutine has ended: then it has returned, or this is why not.
+  struct Ended {
+    void set_exception(std::exception_ptr its) noexcept { error = std::move(its); }
+    const std::exception_ptr& exception() const noexcept { return error; }
+    void value() const {
+      if (error) std::rethrow_exception(error);
+    }
+    std::exception_ptr error;
+  };
+  Ended outcome;
 };
 
 }  // namespace detail

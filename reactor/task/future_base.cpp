@@ -65,21 +65,21 @@ void FutureBase::settle_exception(std::exception_ptr its_error) {
 bool FutureBase::settle_cancelled(const std::string& message) {
   exception_unseen = false;  // cancel() on a failed future silences it, as in asyncio.
   if (done()) return false;
-  cancel_message.set(message);
+  texts.set_cancel_message(message);
   settle(Status::cancelled);
   return true;
 }
 
 void FutureBase::check_result() {
   if (status == Status::pending) throw InvalidStateError("Result is not set.");
-  if (status == Status::cancelled) throw_cancelled(cancel_message.get());
+  if (status == Status::cancelled) throw_cancelled(texts.cancel_message());
   exception_unseen = false;
   if (error) std::rethrow_exception(error);
 }
 
 std::exception_ptr FutureBase::fetch_exception() {
   if (status == Status::pending) throw InvalidStateError("Exception is not set.");
-  if (status == Status::cancelled) throw_cancelled(cancel_message.get());
+  if (status == Status::cancelled) throw_cancelled(texts.cancel_message());
   exception_unseen = false;
   return error;
 }

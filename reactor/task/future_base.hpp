@@ -12,7 +12,7 @@
 #include <weir/reactor/intrusive_list.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/ref.hpp>
-#include <weir/reactor/task/rare_text.hpp>
+#include <weir/reactor/task/rare_texts.hpp>
 
 namespace WEIR_API weir {
 namespace detail {
@@ -100,7 +100,7 @@ struct FutureBase : Counted<FutureBase> {
   Ref<LoopToken> token;
   const FutureKind* kind;
   std::exception_ptr error;
-  RareText cancel_message;
+  RareTexts texts;
   IntrusiveList<FutureWaiter> waiters;
 
  private:

@@ -53,7 +53,7 @@ void Gathering::hear(FutureBase& child) {
 
 void Gathering::finish(const FutureBase& last) {
   if (cancel_requested_) {
-    return fail(make_cancelled(last.cancel_message.get()));
+    return fail(make_cancelled(last.texts.cancel_message()));
   }
   try {
     collect_(*this);
@@ -71,7 +71,7 @@ void Gathering::fail(std::exception_ptr error) {
 
 std::exception_ptr failure_of(FutureBase& done) noexcept {
   if (done.status == FutureBase::Status::cancelled) {
-    return make_cancelled(done.cancel_message.get());
+    return make_cancelled(done.texts.cancel_message());
   }
   done.exception_unseen = false;
   return done.error;

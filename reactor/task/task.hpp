@@ -58,14 +58,14 @@ struct TaskState : FutureState<T>, TaskBase {
     if (failure) return this->settle_failed(failure);
     if (cancelled_itself) {
       this->value.reset();
-      this->settle_cancelled(this->cancel_message.get());
+      this->settle_cancelled(this->texts.cancel_message());
       return;
     }
     this->settle(FutureBase::Status::finished);
   }
   /// Moves the coroutine's value here. What it threw instead, or its value did when it was moved.
   std::exception_ptr fetch_outcome() noexcept {
-    Outcome<T>& outcome = CoroAccess::promise(coro)->outcome;
+    auto& outcome = CoroAccess::promise(coro)->outcome;
     if (outcome.exception()) return outcome.exception();
     try {
       if constexpr (std::is_void_v<T>) {

@@ -47,8 +47,9 @@ TaskBase::TaskBase(FutureBase& its_future, std::string its_name)
     : Owned(owned_kind),
       Queueable(step_kind),
       future_(its_future),
-      name_(its_name.empty() ? nullptr : std::make_unique<const std::string>(std::move(its_name))),
-      number_(next_task_number.fetch_add(1, std::memory_order_relaxed)) {}
+      number_(next_task_number.fetch_add(1, std::memory_order_relaxed)) {
+  if (!its_name.empty()) set_name(std::move(its_name));
+}
 
 const TaskBase* TaskBase::from(const Owned& owned) noexcept {
   return owned.kind == &owned_kind ? static_cast<const TaskBase*>(&owned) : nullptr;
@@ -175,10 +176,12 @@ TaskBase* TaskBase::awaited_task() const noexcept {
 void TaskBase::cancel_wait(const std::string& message) {
   if (parked_ != nullptr && parked_->cancelled) return;  // Cancelled before: that message stays.
   const bool ended = parked_ != nullptr && parked_->kind->cancel(*parked_, message);
-  future_.cancel_message.set(message);
+  future_.texts.set_cancel_message(message);
   if (ended) return;
   must_cancel_ = true;  // It runs, has not started, or is woken already.
-  if (stuck_ && position == 0) future_.loop().ready().push(*this);
+  if (!stuck_ || position != 0) return;
+  set_turn(step_kind);
+  future_.loop().ready().push(*this);
 }
 
 std::uint32_t TaskBase::uncancel() noexcept {
@@ -244,7 +247,10 @@ void TaskBase::note_step(RunNote& note) {
   };
 }
 
-std::string TaskBase::name() const { return name_ ? *name_ : "Task-" + std::to_string(number_); }
+std::string TaskBase::name() const {
+  const std::string* const given = future_.texts.name();
+  return given != nullptr ? *given : "Task-" + std::to_string(number_);
+}
 
 std::string TaskBase::name_attribute() const { return " name='" + name() + "'"; }
 

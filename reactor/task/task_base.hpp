@@ -5,7 +5,6 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -81,6 +80,10 @@ class TaskBase : public Owned, public Queueable {
 
   // ---- For what wakes it
 
+  /// What the ready queue runs of it: its next step, unless what it is parked on looks first. A
+  /// task waits for one thing, so its own node serves for that, too.
+  const RunnableKind& turn() const noexcept { return *Queueable::kind; }
+  void set_turn(const RunnableKind& turn) noexcept { Queueable::kind = &turn; }
   /// Resumes the coroutine that is parked. Runs from the ready queue only.
   void step();
 
@@ -93,12 +96,12 @@ class TaskBase : public Owned, public Queueable {
   std::uint32_t cancelling() const noexcept { return cancel_requests_; }
   std::uint32_t uncancel() noexcept;
   /// The text of the CancelledError that a parked awaitable throws.
-  const std::string& cancel_text() const noexcept { return future_.cancel_message.get(); }
+  const std::string& cancel_text() const noexcept { return future_.texts.cancel_message(); }
 
   // ---- For call_graph.hpp
 
   /// What it waits for; null unless it is suspended in an await of weir's.
-  const Parked* parked() const noexcept { return parked_; }
+  Parked* parked() const noexcept { return parked_; }
   bool stuck() const noexcept { return stuck_; }
   /// The co_await of the outermost coroutine that ended last: known once it is done.
   std::source_location last_await() const noexcept {
@@ -116,7 +119,7 @@ class TaskBase : public Owned, public Queueable {
   std::uint32_t waits_left() const noexcept { return waits_left_; }
 
   std::string name() const;
-  void set_name(std::string name) { name_ = std::make_unique<const std::string>(std::move(name)); }
+  void set_name(std::string name) { future_.texts.set_name(std::move(name)); }
   /// " name='Task-1'", for describe().
   std::string name_attribute() const;
   std::string describe_task() const { return future_.describe(); }
@@ -152,8 +155,7 @@ class TaskBase : public Owned, public Queueable {
   };
   PromiseBase* next_ = nullptr;
   Parked* parked_ = nullptr;
-  std::unique_ptr<const std::string> name_;  // Null: "Task-" and the number.
-  std::uint64_t number_;
+  std::uint64_t number_;  // For "Task-1", where it has no name.
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t waits_left_ = 0;  // Until it cancels itself; 0: it never does.
 };
