@@ -29,6 +29,8 @@ class FlowControlMixin : public Protocol {
   /// Releases every drain() with success after a clean end, with `error` otherwise.
   void connection_lost(const std::exception_ptr& error) override;
 
+  /// Neither paused nor lost.
+  bool flows() const noexcept { return !paused_ && !lost_; }
   bool writing_paused() const noexcept { return paused_; }
   bool is_lost() const noexcept { return lost_; }
   /// What connection_lost was given.

@@ -27,7 +27,7 @@ struct MatchBlock {
 struct BytePair {
   char first;
   char second;
-  std::size_t gap = 1;
+  std::uint32_t gap = 1;
 };
 
 /// How far a stream has been searched for a byte or a pair, in positions of it, and the matches of
@@ -60,7 +60,7 @@ struct MatchKernels {
   MatchBlock (*first_block)(const char* at, std::size_t count, char byte) noexcept;
   // Not a BytePair: stored and loaded again as a whole, it would cost 3 ns of waiting.
   MatchBlock (*first_pair_block)(const char* at, std::size_t count, char first, char second,
-                                 std::size_t gap) noexcept;
+                                 std::uint32_t gap) noexcept;
   // The same for a reader, which asks again and again: for the window's bytes from its base, which
   // lies at `at`. They take() what they find, so that their caller has nothing to save meanwhile,
   // and return the mask: a record that reads it from memory waits for it.

@@ -120,7 +120,7 @@ class OneByte {
 }
 
 [[gnu::target("avx2")]] MatchBlock first_pair_block(const char* at, std::size_t count, char first,
-                                                    char second, std::size_t gap) noexcept {
+                                                    char second, std::uint32_t gap) noexcept {
   if (count < block_bytes) return sse2_kernels.first_pair_block(at, count, first, second, gap);
   // Short records end in the first blocks, and candidates are looked at block by block: two blocks
   // at a time would read many of them twice.

@@ -36,7 +36,7 @@ MatchBlock first_block(const char* at, std::size_t count, char byte) noexcept {
 }
 
 MatchBlock first_pair_block(const char* at, std::size_t count, char first, char second,
-                            std::size_t gap) noexcept {
+                            std::uint32_t gap) noexcept {
   return first_block_of(count, [=](std::size_t i) {
     note_load(at + i, 1);
     note_load(at + i + gap, 1);

@@ -33,7 +33,7 @@ MatchBlock first_block(const char* at, std::size_t count, char byte) noexcept {
 }
 
 MatchBlock first_pair_block(const char* at, std::size_t count, char first, char second,
-                            std::size_t gap) noexcept {
+                            std::uint32_t gap) noexcept {
   return first_pair_block_of<Sse2>(at, count, {first, second, gap});
 }
 

@@ -10,6 +10,7 @@
 #include <weir/reactor/export.hpp>
 #include <weir/reactor/ready_queue.hpp>
 #include <weir/reactor/task/promise.hpp>
+#include <weir/reactor/task/task_base.hpp>
 
 namespace WEIR_API weir {
 namespace detail {
@@ -34,29 +35,36 @@ enum class Verdict : std::uint8_t {
 /// only sees whether it has enough now.
 enum class Look : std::uint8_t { first, again };
 
-/// What a kind of read is: what the ready queue runs when such a read is woken, and what those who
-/// wake it ask.
-struct ReadKind : RunnableKind {
-  const char* function;  // For texts: "read".
-  Verdict (*look)(ReaderState&, const void* read);
-  /// For texts: how many bytes it wants, or allows before the separator; 0 for no such number.
-  std::size_t (*goal)(const ReaderState&, const void* read);
+/// The part of a read's awaitable, in the coroutine's frame, that does not depend on what is read.
+struct AnyRead {
+  ReaderState* reader;
 };
 
-/// A read that waits: the node that a task is parked on. Lives in the reader's state; only while a
-/// wait that was cancelled or woken has not been unwound does a second one, from the pool, stand
-/// in.
-struct ReadWait final : Queueable, Parked {
-  explicit ReadWait(ReaderState& its_reader) noexcept;
+/// What a kind of read is: what the ready queue runs when a task that waits for such a read is
+/// woken, and what those who wake it ask.
+struct ReadKind : RunnableKind {
+  const char* function;  // For texts: "read".
+  Verdict (*look)(const AnyRead&);
+  /// For texts: how many bytes it wants, or allows before the separator; 0 for no such number.
+  std::size_t (*goal)(const AnyRead&);
+};
+
+/// A read that waits: what a task is parked on. In the ready queue stands the task. Lives in the
+/// reader's state; only while a wait that was cancelled or woken has not been unwound does a second
+/// one, from the pool, stand in.
+struct ReadWait final : Parked {
+  ReadWait() noexcept;
+  /// Of a task that is parked on one.
+  static ReadWait& of(const TaskBase& task) noexcept {
+    return static_cast<ReadWait&>(*task.parked());
+  }
   static std::string describe(const Runnable& runnable);
-  /// Which read waits: set with the wait, and what the ready queue runs.
-  void set_what(const ReadKind& what) noexcept { Queueable::kind = &what; }
-  const ReadKind& what() const noexcept { return *static_cast<const ReadKind*>(Queueable::kind); }
+  ReaderState& reader() const noexcept { return *read->reader; }
+  const ReadKind& what() const noexcept { return static_cast<const ReadKind&>(task->turn()); }
 
   bool failed = false;  // Woken by set_exception() or a time-out, whatever arrives after that.
-  ReaderState& reader;
-  const void* read = nullptr;  // The awaitable, in the coroutine's frame.
-  std::exception_ptr error;    // It had to go on waiting, and could not.
+  const AnyRead* read = nullptr;
+  std::exception_ptr error;  // It had to go on waiting, and could not.
 };
 
 /// What a read that waits has: "no separator in 12 of at most 64 bytes".

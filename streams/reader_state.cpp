@@ -12,37 +12,29 @@ namespace weir::detail {
 
 // ---- Construction
 
-namespace {
-
-// Of a node that no read has waited at yet.
-const RunnableKind no_read = {[](Runnable&) {}, ReadWait::describe};
-
-}  // namespace
-
 const Parked::Kind ReaderState::wait_parked = {
     [](Parked& parked, const std::string&) {
       auto& node = static_cast<ReadWait&>(parked);
-      ReaderState& reader = node.reader;
+      ReaderState& reader = node.reader();
       if (node.cancelled) return false;
       node.cancelled = true;
-      if (node.position == 0) reader.loop().ready().push(node);
+      if (node.task->position == 0) reader.loop().ready().push(*node.task);
       // The reader is free again at once: a cancelled wait is none.
       if (reader.waiter_ == &node) reader.waiter_ = nullptr;
       return true;
     },
     [](Parked& parked) noexcept {
       auto& node = static_cast<ReadWait&>(parked);
-      node.reader.drop_wait(node);
+      node.reader().drop_wait(node);
     },
     nullptr,
     [](const Parked& parked) { return describe_read(static_cast<const ReadWait&>(parked)); },
 };
 
-ReadWait::ReadWait(ReaderState& its_reader) noexcept
-    : Queueable(no_read), Parked(ReaderState::wait_parked), reader(its_reader) {}
+ReadWait::ReadWait() noexcept : Parked(ReaderState::wait_parked) {}
 
 std::string ReadWait::describe(const Runnable& runnable) {
-  return static_cast<const ReadWait&>(runnable).task->describe_task();
+  return static_cast<const TaskBase&>(runnable).describe_task();
 }
 
 std::size_t check_limit(std::ptrdiff_t limit) {
@@ -312,15 +304,14 @@ void ReaderState::throw_may_not_wait(const char* function) {
 
 /// A node for the read. Another one has the reader's own if that was cancelled or woken, and has
 /// not been unwound yet.
-ReadWait& ReaderState::new_wait(const ReadKind& what, const void* read) {
+ReadWait& ReaderState::new_wait(const AnyRead& read) {
   ReadWait* node = &own_wait_;
   if (own_wait_used_) {
-    node = ::new (pool_allocate(sizeof(ReadWait))) ReadWait(*this);
+    node = ::new (pool_allocate(sizeof(ReadWait))) ReadWait();
   } else {
     own_wait_used_ = true;
   }
-  node->set_what(what);
-  node->read = read;
+  node->read = &read;
   node->failed = false;
   if (ReaderDeadlines* its = deadlines()) [[unlikely]]
     its->waiting_since = its->timer.now();
@@ -329,7 +320,7 @@ ReadWait& ReaderState::new_wait(const ReadKind& what, const void* read) {
 
 /// The usual wait is a few stores into the reader's own node. What it takes to keep that so:
 /// nothing here calls anything that returns, so no register is saved.
-void ReaderState::wait(const ReadKind& what, const void* read, PromiseBase& promise) {
+void ReaderState::wait(const ReadKind& what, const AnyRead& read, PromiseBase& promise) {
   TaskBase& task = *current_task;
   const bool usual =
       task.future().token == loop_token_ && !own_wait_used_ && !paused_ && seldom_ == nullptr;
@@ -337,29 +328,30 @@ void ReaderState::wait(const ReadKind& what, const void* read, PromiseBase& prom
     return wait_unusually(what, read, promise);
   if (buffer_.give_back_if_read()) unlink();  // The views have ended: no hook need settle it.
   own_wait_used_ = true;
-  own_wait_.set_what(what);
-  own_wait_.read = read;
+  own_wait_.read = &read;
   own_wait_.failed = false;
   waiter_ = &own_wait_;
+  task.set_turn(what);
   task.park(own_wait_, promise);
 }
 
-void ReaderState::wait_unusually(const ReadKind& what, const void* read, PromiseBase& promise) {
+void ReaderState::wait_unusually(const ReadKind& what, const AnyRead& read, PromiseBase& promise) {
   if (current_task->future().token != loop_token_) {
     throw RuntimeError("Task " + current_task->describe_task() + " got " + repr() +
                        " attached to a different loop");
   }
   force_resume();
-  ReadWait& node = new_wait(what, read);
+  ReadWait& node = new_wait(read);
   time_wait();
   waiter_ = &node;
+  current_task->set_turn(what);
   current_task->park(node, promise);
 }
 
 /// A turn is over in the pass that it began in; spread over several it has starved nobody.
 bool ReaderState::ends_turn() noexcept {
   if (loop_token_->loop == nullptr || current_task->future().token != loop_token_) return false;
-  const std::uint64_t pass = loop().stats().passes;
+  const auto pass = static_cast<std::uint32_t>(loop().stats().passes);
   turn_end_ = buffer_.position() + turn_bytes;
   const bool ends = turn_pass_ == pass;
   turn_pass_ = ends ? pass + 1 : pass;  // It goes on in the next one.
@@ -368,9 +360,10 @@ bool ReaderState::ends_turn() noexcept {
 
 /// What has been found stays found: the read looks again in the next pass, and if others have taken
 /// it by then, waits.
-void ReaderState::end_turn(const ReadKind& what, const void* read, PromiseBase& promise) {
-  ReadWait& node = new_wait(what, read);
-  loop().ready().push(node);
+void ReaderState::end_turn(const ReadKind& what, const AnyRead& read, PromiseBase& promise) {
+  ReadWait& node = new_wait(read);
+  current_task->set_turn(what);
+  loop().ready().push(*current_task);
   current_task->park(node, promise);
 }
 
@@ -384,7 +377,7 @@ void ReaderState::look_again(ReadWait& node) {
 bool ReaderState::must_go_on(ReadWait& node) {
   if (node.error) return false;  // It took too long.
   try {
-    verdict_ = node.failed && !buffer_first_ ? Verdict::failed : node.what().look(*this, node.read);
+    verdict_ = node.failed && !buffer_first_ ? Verdict::failed : node.what().look(*node.read);
     // An exception that came after what woke it: asyncio does not look here, and waits for ever.
     if (verdict_ == Verdict::wait && exception_) verdict_ = Verdict::failed;
     if (verdict_ != Verdict::wait) return false;
@@ -410,7 +403,6 @@ void ReaderState::finish_wait() {
 
 void ReaderState::drop_wait(ReadWait& node) noexcept {
   if (waiter_ == &node) waiter_ = nullptr;
-  if (node.position != 0) loop().ready().remove(node);
   if (&node == &own_wait_) {
     node.error = nullptr;
     own_wait_used_ = false;

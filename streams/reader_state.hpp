@@ -163,7 +163,7 @@ class ReaderState final : public DrainHook, public Counted<ReaderState> {
   /// No other task may be waiting.
   ///
   /// Errors    RuntimeError  the task belongs to another loop.
-  void wait(const ReadKind& what, const void* read, PromiseBase& waiter);
+  void wait(const ReadKind& what, const AnyRead& read, PromiseBase& waiter);
   /// A task that was answered at once for `turn_bytes` in one pass has had its turn: others may run
   /// before it is answered now.
   bool had_its_turn() noexcept { return buffer_.position() >= turn_end_ && ends_turn(); }
@@ -175,7 +175,7 @@ class ReaderState final : public DrainHook, public Counted<ReaderState> {
   void end_own_wait() noexcept { own_wait_used_ = false; }
   void look_again(ReadWait& node);  // Any other that is woken: resumes it, or waits on.
   /// Parks the current task until the next pass: a wait, but not for data.
-  void end_turn(const ReadKind& what, const void* read, PromiseBase& waiter);
+  void end_turn(const ReadKind& what, const AnyRead& read, PromiseBase& waiter);
   /// In await_resume(): whether there was a wait. It must then be finished before anything else.
   bool waited() const noexcept { return resuming_ != nullptr; }
   /// Throws CancelledError, or why the read could not go on waiting.
@@ -227,7 +227,7 @@ class ReaderState final : public DrainHook, public Counted<ReaderState> {
   void wake(bool failed = false) noexcept {
     if (waiter_ == nullptr) return;
     waiter_->failed = failed;
-    loop().ready().push(*std::exchange(waiter_, nullptr));
+    loop().ready().push(*std::exchange(waiter_, nullptr)->task);
   }
   void pause_if_full();
   void resume_if_low();
@@ -253,9 +253,9 @@ class ReaderState final : public DrainHook, public Counted<ReaderState> {
   void collect(const void* read);
   [[noreturn]] static void throw_may_not_wait(const char* function);
   void forget_matches() noexcept;
-  void wait_unusually(const ReadKind& what, const void* read, PromiseBase& waiter);
+  void wait_unusually(const ReadKind& what, const AnyRead& read, PromiseBase& waiter);
   bool must_go_on(ReadWait& node);
-  ReadWait& new_wait(const ReadKind& what, const void* read);
+  ReadWait& new_wait(const AnyRead& read);
   void drop_wait(ReadWait& node) noexcept;
   std::uint64_t search_on() noexcept;
   bool ends_turn() noexcept;
@@ -279,21 +279,21 @@ class ReaderState final : public DrainHook, public Counted<ReaderState> {
   bool buffer_first_ : 1 = false;
   // What a read that is answered at once touches.
   ByteBuffer buffer_;
-  MatchMemo memo_;  // Of the single separator that was looked for last.
+  [[no_unique_address]] MatchMemo memo_;  // Of the single separator that was looked for last.
+  std::uint32_t turn_pass_ = 0;           // In its last bytes: when the turn began. It ends:
+  std::uint64_t turn_end_ = turn_bytes;
   std::size_t limit_;
   std::size_t reach_;
   // Not how long the answer is: each record would wait for the end of the last one.
   std::uint64_t answer_end_ = 0;
   std::uint64_t attend_from_ = ByteBuffer::never;  // From this position on, attend() to the buffer.
   std::exception_ptr exception_;
-  ReadWait* resuming_ = nullptr;         // Set for the moment of a resumption.
-  std::uint64_t turn_end_ = turn_bytes;  // The turn began in this pass:
-  std::uint64_t turn_pass_ = 0;
+  ReadWait* resuming_ = nullptr;  // Set for the moment of a resumption.
   Ref<LoopToken> loop_token_;
   Transport* transport_ = nullptr;
   ReadWait* waiter_ = nullptr;  // The one that new bytes wake; none from then on.
   std::unique_ptr<ReaderSeldom> seldom_;
-  ReadWait own_wait_{*this};
+  ReadWait own_wait_;
 };
 
 }  // namespace detail

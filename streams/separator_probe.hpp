@@ -16,18 +16,20 @@ namespace weir::detail {
 /// from it. Equal ones would hit everywhere in a run of them, which is what rulers and hostile
 /// peers are made of.
 struct Probe {
-  std::size_t lead;  // Where the first one is.
-  std::size_t gap;   // And the last one behind it.
+  std::size_t lead;   // Where the first one is.
+  std::uint32_t gap;  // And the last one behind it.
   char first;
   char last;
 };
 
 inline Probe probe_for(std::string_view separator) noexcept {
+  constexpr std::size_t most = 64 * 1024;  // Of a longer one the end tells enough.
   const char last = separator.back();
-  std::size_t lead = 0;
+  const std::size_t begin = separator.size() - std::min(separator.size(), most);
+  std::size_t lead = begin;
   while (lead < separator.size() && separator[lead] == last) ++lead;
-  if (lead == separator.size()) lead = 0;  // They are all the same.
-  return {lead, separator.size() - 1 - lead, separator[lead], last};
+  if (lead == separator.size()) lead = begin;  // They are all the same.
+  return {lead, static_cast<std::uint32_t>(separator.size() - 1 - lead), separator[lead], last};
 }
 
 /// Whether both have the same Word at both ends of `count` bytes: so many that it fits, and at most

@@ -126,6 +126,13 @@ void DrainWait::join_list() {
 
 namespace {
 
+void throw_if_lost(const FlowControlMixin& protocol) {
+  if (!protocol.is_lost()) return;
+  ConnectionResetError lost("Connection lost");
+  lost.cause = protocol.lost_error();
+  throw lost;
+}
+
 /// True if the connection ended well, whoever ended it.
 Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer,
                         std::shared_ptr<Transport> transport) {
@@ -136,19 +143,20 @@ Coro<bool> wait_for_end(WaitClosedError::Owning end, TimerHandle timer,
 
 }  // namespace
 
-/// It has waited, or has to throw.
+/// It must wait, or has to throw.
+bool Drain::look_closely() const {
+  if (writer_->reader_failed()) writer_->reader->throw_stored();
+  if (writer_->transport->is_closing() || writer_->must_wait()) return false;
+  throw_if_lost(*writer_->protocol);
+  return true;
+}
+
+/// It has waited.
 void Drain::finish() {
-  if (const std::unique_ptr<detail::DrainWait> ended(std::exchange(wait_, nullptr)); ended) {
-    ended->check();
-    if (ended->listed)
-      return;  // Released: by room in the buffer, or by a clean end. Both are success.
-  } else if (writer_->reader && writer_->reader->exception()) {
-    writer_->reader->throw_stored();
-  }
-  if (!writer_->protocol->is_lost()) return;
-  ConnectionResetError lost("Connection lost");
-  lost.cause = writer_->protocol->lost_error();
-  throw lost;
+  const std::unique_ptr<detail::DrainWait> ended(std::exchange(wait_, nullptr));
+  ended->check();
+  // Released: by room in the buffer, or by a clean end. Both are success.
+  if (!ended->listed) throw_if_lost(*writer_->protocol);
 }
 
 // SEND 1/5: the coroutine writes its answer. Next: SocketTransport::write

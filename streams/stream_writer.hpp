@@ -33,7 +33,7 @@ namespace detail {
 
 /// What StreamWriter handles share. The last one gone closes the transport: nobody is left who
 /// could.
-class WriterState final : public Counted<WriterState>, public Queueable {
+class WriterState final : public Queueable, public Counted<WriterState> {
  public:
   WriterState(std::shared_ptr<Transport> its_transport,
               std::shared_ptr<FlowControlMixin> its_protocol, Ref<ReaderState> its_reader,
@@ -45,8 +45,10 @@ class WriterState final : public Counted<WriterState>, public Queueable {
   }
 
   bool reader_failed() const noexcept { return reader && reader->exception(); }
-  /// Whether a drain() that does not wait throws.
-  bool has_failed() const noexcept { return protocol->is_lost() || reader_failed(); }
+  /// Whether a drain() has nothing to wait for, and nothing to throw.
+  bool flows() const noexcept {
+    return protocol->flows() && !transport->is_closing() && !reader_failed();
+  }
   /// Whether a drain() has to wait now.
   bool must_wait() const noexcept { return protocol->writing_paused() && !protocol->is_lost(); }
 
@@ -96,10 +98,7 @@ class [[nodiscard]] Drain {
  public:
   explicit Drain(detail::WriterState& writer) noexcept : writer_(&writer) {}
 
-  bool await_ready() const noexcept {
-    if (writer_->reader_failed()) return true;  // await_resume() throws that.
-    return !writer_->transport->is_closing() && !writer_->must_wait();
-  }
+  bool await_ready() const { return writer_->flows() || look_closely(); }
   template <detail::WeirPromise P>
   void await_suspend(std::coroutine_handle<P> waiter,
                      std::source_location at = std::source_location::current()) {
@@ -110,8 +109,7 @@ class [[nodiscard]] Drain {
   }
   /// Throws what drain() throws.
   void await_resume() {
-    const bool well = wait_ == nullptr && !writer_->has_failed();
-    if (!well) [[unlikely]]
+    if (wait_ != nullptr) [[unlikely]]
       finish();
   }
 
@@ -119,6 +117,7 @@ class [[nodiscard]] Drain {
   Owning owning() const;
 
  private:
+  bool look_closely() const;
   void finish();
 
   detail::WriterState* writer_;

@@ -162,7 +162,7 @@ TEST_SUITE("streams/match_mask") {
     const weir::testing::GuardedBytes memory;
     weir::SimRandom random(2);
     for (std::size_t size = 0; size <= 260; ++size) {
-      for (const std::size_t gap : {1U, 2U, 3U, 7U, 15U, 16U, 31U, 32U, 63U, 64U, 70U}) {
+      for (const std::uint32_t gap : {1U, 2U, 3U, 7U, 15U, 16U, 31U, 32U, 63U, 64U, 70U}) {
         if (gap > size) continue;
         const std::string text = letters(random, size, size % 2 == 0 ? 3 : 12);
         check_between_guards(memory, text, BytePair{'x', 'y', gap});
