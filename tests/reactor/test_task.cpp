@@ -212,6 +212,22 @@ TEST_SUITE("reactor/task/task") {
     CHECK(first.get_name() == "renamed");
   }
 
+  TEST_CASE("name: it stays when the task is cancelled, and so does the message") {
+    TestLoop test;
+    const Task<int> task = test.loop.create_task(gives(1), "named");
+    task.cancel("enough");
+    task.set_name("renamed");
+    test.settle();
+    CHECK(task.get_name() == "renamed");
+    std::string message;
+    try {
+      task.result();
+    } catch (const weir::CancelledError& cancelled) {
+      message = cancelled.message();
+    }
+    CHECK(message == "enough");
+  }
+
   TEST_CASE("repr: names the task, its state and its exception") {
     TestLoop test;
     const Task<> task = test.loop.create_task(fails(), "worker");

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <coroutine>
 #include <memory>
 #include <string>
 #include <utility>
@@ -36,6 +37,18 @@ namespace {
 template <class A>
 Coro<> only(A awaitable) {
   static_cast<void>(co_await std::move(awaitable));
+}
+
+/// Not weir's: nothing will wake who awaits it.
+struct Foreign {
+  Foreign() noexcept {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
+  void await_resume() const noexcept {}
+};
+Coro<> reads_and_is_stuck(StreamReader reader) {
+  const std::string line = co_await reader.readline();
+  co_await Foreign();
 }
 
 using Start = Coro<> (*)(const StreamReader&);
@@ -184,6 +197,19 @@ TEST_SUITE("streams/cancellation") {
       test.settle();
       CHECK(said(again) == "done");
     }
+  }
+
+  // Its turn was the read's, while that waited.
+  TEST_CASE_FIXTURE(ReaderLoop, "cancellation: a task that is stuck after a read ends cancelled") {
+    const StreamReader reader = make_reader();
+    const Task<> task = loop.create_task(reads_and_is_stuck(reader));
+    settle();
+    feed(reader, "line\n");
+    CHECK(take_reports().size() == 1);
+    CHECK_FALSE(task.done());
+    task.cancel();
+    settle();
+    CHECK(task.cancelled());
   }
 
   TEST_CASE_FIXTURE(Paused, "cancellation: write_all and drain leave what was written on its way") {

@@ -183,4 +183,12 @@ TEST_SUITE("streams/find_separator") {
     CHECK(find("\r\n", "\r\n") == 0);
     CHECK(find("\n", "\n") == 0);
   }
+
+  TEST_CASE("find_separator: one that is longer than its probe looks at, alike at its end") {
+    const std::string separator = "a" + std::string(70'000, 'b');
+    const std::string text = separator.substr(1) + separator + "b";
+    check_all(text, separator, 0);
+    CHECK(find(text, separator) == 70'000);
+    CHECK(find("b" + separator.substr(1), separator) == not_found);
+  }
 }
