@@ -381,7 +381,8 @@ bool ReaderState::must_go_on(ReadWait& node) {
     // An exception that came after what woke it: asyncio does not look here, and waits for ever.
     if (verdict_ == Verdict::wait && exception_) verdict_ = Verdict::failed;
     if (verdict_ != Verdict::wait) return false;
-    check_may_wait(node.what().function);
+    if (waiter_ != nullptr) [[unlikely]]
+      throw_may_not_wait(node.what().function);
     force_resume();
     time_wait();
     waiter_ = &node;
