@@ -245,7 +245,7 @@ void EventLoop::queue_due_timers() {
   if (timers_.empty()) return;
   const TimePoint now = time();
   const detail::NoAllocScope expiry;
-  while (detail::Timer* timer = timers_.pop_due(now)) ready_.push(*timer);
+  timers_.queue_due(now, ready_);
 }
 
 /// What came from other threads and from signals.

@@ -30,25 +30,34 @@ struct Timer : Queueable {
 /// as deep as a binary one. An entry is 16 bytes, so that four of them share a cache line or two;
 /// it names its timer by number, and where an entry stands is noted by that number, in a table of 4
 /// bytes each. A timer that is moved within the heap is not touched: of a hundred thousand, each is
-/// a cache miss (docs/adr/0015).
+/// a cache miss (docs/adr/0015). What was added lies behind the heap until somebody asks for the
+/// first: most time-outs are gone by then.
 ///
 /// Errors    add(), hold_place() and make_room() may throw std::bad_alloc, with nothing changed.
-/// Cost      add, remove, pop: O(log n). A cancelled timer leaves at once; none lingers until its
-///           deadline.
+/// Cost      add, and remove of one so young: O(1). remove, pop: O(log n). A cancelled timer leaves
+///           at once; none lingers until its deadline.
 class TimerHeap {
  public:
   /// `first_order` is for tests: where the count of the additions begins.
   explicit TimerHeap(std::uint32_t first_order = 0) noexcept : next_order_(first_order) {}
   bool empty() const noexcept { return entries_.empty(); }
   std::size_t size() const noexcept { return entries_.size(); }
-  std::optional<TimePoint> next_deadline() const noexcept {
+  std::optional<TimePoint> next_deadline() noexcept {
+    settle();
     if (entries_.empty()) return std::nullopt;
     return entries_.front().when;
   }
 
-  void add(Timer& timer, TimePoint when);
+  void add(Timer& timer, TimePoint when) {
+    make_room();
+    add_held(timer, when);
+  }
   /// The next add() does not throw.
-  void make_room();
+  void make_room() {
+    const std::size_t needed = entries_.size() + held_places_ + 1;
+    if (needed > entries_.capacity()) [[unlikely]]
+      grow(needed);
+  }
 
   /// Keeps one more place free for a timer that must never be refused: that one uses add_held().
   void hold_place();
@@ -58,6 +67,8 @@ class TimerHeap {
   void remove(Timer& timer) noexcept;
   /// Takes out the first timer that is due at `now`, or null.
   Timer* pop_due(TimePoint now) noexcept;
+  /// Takes out all that are due at `now`, and queues them in order.
+  void queue_due(TimePoint now, ReadyQueue& ready) noexcept;
   /// Takes out any timer, or null: how a closing loop empties the heap.
   Timer* pop_any() noexcept;
 
@@ -76,13 +87,17 @@ class TimerHeap {
     entries_[index] = entry;
     index_of_[entry.slot] = static_cast<std::uint32_t>(index);
   }
+  void settle() noexcept;
   void give_back(std::uint32_t slot) noexcept;
+  void take_out(std::uint32_t slot) noexcept;
+  void sweep_due(TimePoint now, ReadyQueue& ready) noexcept;
   void sift_up(std::size_t index, const Entry& entry) noexcept;
   void sift_down(std::size_t index, const Entry& entry) noexcept;
   void grow(std::size_t needed);
   void renumber() noexcept;
 
   std::vector<Entry> entries_;
+  std::size_t heaped_ = 0;  // So many are a heap; the young ones behind them are in no order.
   // By slot: where its entry stands, and whose it is. Of a free slot: the next free one.
   std::vector<std::uint32_t> index_of_;
   std::vector<Timer*> timer_of_;

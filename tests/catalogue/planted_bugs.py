@@ -57,7 +57,7 @@ BUGS = (
         "if (delay > Duration::zero() && since > Duration::max() - delay) return TimePoint::max();",
         "", compile_too=("reactor/event_loop.cpp",)),
     bug("B12", "reactor/event_loop.cpp",
-        "while (detail::Timer* timer = timers_.pop_due(now)) ready_.push(*timer);",
+        "timers_.queue_due(now, ready_);",
         "while (detail::Timer* timer = timers_.pop_due(now)) call(*timer);"),
     # It looks at the clock again and again, in case that this has jumped.
     bug("B13", "reactor/event_loop.cpp",

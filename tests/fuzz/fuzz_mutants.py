@@ -47,6 +47,10 @@ MUTANTS = (
     ("timer_heap", "the last entry only sinks into the hole",
      Patch("reactor/timer_heap.cpp", "hole > 0 && before(last, entries_[(hole - 1) / arity])",
            "false && hole > 0")),
+    ("timer_heap", "a sweep leaves the rest as it lies",
+     Patch("reactor/timer_heap.cpp",
+           "for (std::size_t i = heaped_; i-- > 0;) sift_down(i, Entry(entries_[i]));",
+           "for (std::size_t i = heaped_; i-- > 0;) place(i, Entry(entries_[i]));")),
     ("transport", "what a pausing callback leaves unread is delivered",
      Patch("net/socket_transport_reading.cpp", "loop().io().set_reader(socket_.fd(), "
            "is_reading() ? &reader_node() : nullptr);",

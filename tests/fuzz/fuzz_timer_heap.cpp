@@ -67,7 +67,7 @@ void timer_heap(std::string_view input) {
   SortedList model;
   while (!choices.empty()) {
     IdleTimer& timer = timers[choices.roll(timers.size())];
-    switch (choices.roll(4)) {
+    switch (choices.roll(5)) {
       case 0:
       case 1: {  // Armed anew, if it is armed.
         const TimePoint when = some_time(choices);
@@ -81,16 +81,26 @@ void timer_heap(std::string_view input) {
         if (timer.armed()) heap.remove(timer);
         model.remove(timer);
         break;
-      default: {
+      case 3: {
         const TimePoint now = some_time(choices);
+        require(heap.next_deadline() == model.next_deadline(), "the deadline is the list's");
         const detail::Timer* const popped = heap.pop_due(now);
         require(popped == model.pop_due(now), "the timer that leaves is the list's first");
         require(popped == nullptr || !popped->armed(), "a timer that has left is not armed");
+        break;
+      }
+      default: {
+        const TimePoint now = some_time(choices);
+        detail::ReadyQueue queued;
+        heap.queue_due(now, queued);
+        while (const detail::Queueable* const first = queued.pop()) {
+          require(first == model.pop_due(now), "all that is due leaves, in the list's order");
+        }
+        require(model.pop_due(now) == nullptr, "nothing that is due stays");
       }
     }
     require(heap.size() == model.size(), "as many timers as in the list");
     require(heap.empty() == (model.size() == 0), "empty() is the list's");
-    require(heap.next_deadline() == model.next_deadline(), "the deadline is the list's");
     require(timer.armed() == model.holds(timer), "armed() says what the list says");
   }
   while (const detail::Timer* const first = heap.pop_due(TimePoint::max())) {

@@ -224,4 +224,53 @@ TEST_CASE("B14: 100 000 random additions, removals and pops are those of a sorte
   CHECK(model.size() > 10);
 }
 
+TEST_CASE("queue_due: few or many, all that are due leave as from a sorted list") {
+  std::deque<TestTimer> timers(500);
+  std::mt19937 random(2);
+  int differences = 0;
+  for (int round = 0; round < 200; ++round) {
+    TimerHeap heap;
+    ReadyQueue ready;
+    std::vector<Timer*> model;
+    for (TestTimer& timer : timers) {
+      heap.add(timer, at(static_cast<int>(random() % 100)));
+      model.push_back(&timer);
+    }
+    std::stable_sort(model.begin(), model.end(),
+                     [](Timer* a, Timer* b) { return a->when < b->when; });
+    auto next = model.begin();
+    for (int now = 0; now < 110; now += 1 + static_cast<int>(random() % 60)) {
+      heap.queue_due(at(now), ready);
+      while (const Queueable* timer = ready.pop()) {
+        if (timer != *next || (*next)->armed() || (*next)->when > at(now)) ++differences;
+        ++next;
+      }
+      if (next != model.end() && (*next)->when <= at(now)) ++differences;
+    }
+    while (heap.pop_any() != nullptr) {
+    }
+  }
+  CHECK(differences == 0);
+}
+
+TEST_CASE("queue_due: what stays can still be removed, after a sweep of many") {
+  TimerHeap heap;
+  ReadyQueue ready;
+  std::deque<TestTimer> timers(200);
+  for (std::size_t i = 0; i < timers.size(); ++i) {
+    heap.add(timers[i], at(static_cast<int>(i * 77 % timers.size())));
+  }
+  heap.queue_due(at(99), ready);
+  while (ready.pop() != nullptr) {
+  }
+  for (TestTimer& timer : timers) {
+    if (timer.armed() && timer.when.time_since_epoch().count() % 2 == 0) heap.remove(timer);
+  }
+  std::vector<Duration::rep> left;
+  for (const Timer* timer : emptied(heap)) left.push_back(timer->when.time_since_epoch().count());
+  std::vector<Duration::rep> expected;
+  for (Duration::rep odd = 101; odd < 200; odd += 2) expected.push_back(odd);
+  CHECK(left == expected);
+}
+
 TEST_SUITE_END();

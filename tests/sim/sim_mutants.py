@@ -57,7 +57,7 @@ MUTANTS = (
     mutant("a read that waits is not woken by the end", READER, "void ReaderState::feed_eof(",
            "wake();", ""),
     mutant("timers are early", "reactor/event_loop.cpp", "void EventLoop::queue_due_timers(",
-           "timers_.pop_due(now)", "timers_.pop_due(now + std::chrono::milliseconds(1))"),
+           "timers_.queue_due(now, ", "timers_.queue_due(now + std::chrono::milliseconds(1), "),
     mutant("write_eof() overtakes what was written", TRANSPORT, "void SocketTransport::write_eof(",
            "if (send_gathered() && buffer_.empty()) send_eof();",
            "if (send_gathered()) send_eof();"),
