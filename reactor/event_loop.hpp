@@ -236,10 +236,10 @@ class EventLoop {
   detail::Ref<detail::HandleNode> make_handle(F&& callback, const char* function,
                                               const std::source_location& where) {
     check_closed();
+    if (debug_) check_thread();
     auto node =
         detail::HandleNode::make(*this, detail::once_handle, std::forward<F>(callback), where);
     detail::check_callable(node->callback, function);
-    if (debug_) check_thread();
     return node;
   }
   void run_once();

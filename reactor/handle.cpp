@@ -50,7 +50,7 @@ void run_once_handle(Runnable& runnable) {
   struct Finish {
     HandleNode& node;
     ~Finish() {
-      node.callback.reset();
+      if (node.references() > 1) node.callback.reset();
       node.release();
     }
   } finish{node};

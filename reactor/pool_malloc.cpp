@@ -5,7 +5,8 @@
 
 namespace weir::detail {
 
-void* pool_take(std::size_t bytes, std::size_t) { return ::operator new(bytes); }
-void pool_give(void* block, std::size_t) noexcept { ::operator delete(block); }
+constinit thread_local PoolLists pool_lists{};  // There is never room in them.
+
+void pool_give_without_room(void* block, std::size_t) noexcept { ::operator delete(block); }
 
 }  // namespace weir::detail

@@ -14,8 +14,8 @@ class EventLoop;
 EventLoop& get_running_loop();
 
 namespace detail {
-/// That loop, or null: set by run_forever().
-extern constinit thread_local EventLoop* running_loop;
+/// That loop, or null: set by run_forever(). Initial-exec, as current_task is (task/promise.hpp).
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local EventLoop* running_loop;
 }  // namespace detail
 
 }  // namespace weir

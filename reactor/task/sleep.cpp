@@ -16,7 +16,9 @@ std::string seconds(Duration duration) {
 SleepWait& sleep_of(Parked& parked) { return static_cast<SleepWait&>(parked); }
 EventLoop& loop_of(const SleepWait& wait) { return wait.task->future().loop(); }
 
-const RunnableKind sleep_kind = {
+}  // namespace
+
+const RunnableKind SleepWait::wake_kind = {
     [](Runnable& runnable) { static_cast<SleepWait&>(static_cast<Timer&>(runnable)).task->step(); },
     [](const Runnable& runnable) {
       return static_cast<const SleepWait&>(static_cast<const Timer&>(runnable))
@@ -30,7 +32,7 @@ const RunnableKind sleep_kind = {
     },
 };
 
-const Parked::Kind wait_kind = {
+const Parked::Kind SleepWait::parked_kind = {
     [](Parked& parked, const std::string&) {
       SleepWait& wait = sleep_of(parked);
       if (wait.position != 0) return false;  // Due already, or a sleep of one pass.
@@ -52,19 +54,14 @@ const Parked::Kind wait_kind = {
     },
 };
 
-}  // namespace
-
-SleepWait::SleepWait() noexcept : Timer(sleep_kind), Parked(wait_kind) {}
-
 void SleepWait::park(Duration delay, PromiseBase& promise) {
   if (armed() || position != 0) throw RuntimeError("coroutine is being awaited already");
-  EventLoop& loop = current_task->future().loop();
-  if (delay <= Duration::zero()) {
-    loop.ready().push(*this);
-  } else {
-    loop.timers().add(*this, deadline_after(loop.time(), delay));
-  }
+  delay <= Duration::zero() ? running_loop->ready().push(*this) : arm(delay);
   current_task->park(*this, promise);
+}
+
+[[gnu::noinline]] void SleepWait::arm(Duration delay) {
+  running_loop->timers().add(*this, deadline_after(running_loop->time(), delay));
 }
 
 }  // namespace weir::detail

@@ -17,8 +17,13 @@ namespace WEIR_API weir {
 namespace detail {
 /// A task that sleeps: a timer in the coroutine's frame.
 struct SleepWait final : Timer, Parked {
-  SleepWait() noexcept;
+  SleepWait() noexcept : Timer(wake_kind), Parked(parked_kind) {}
   void park(Duration delay, PromiseBase& waiter);
+
+ private:
+  void arm(Duration delay);
+  static const RunnableKind wake_kind;
+  static const Parked::Kind parked_kind;
 };
 
 }  // namespace detail
