@@ -31,7 +31,7 @@ struct Timer : Queueable {
 /// it names its timer by number, and where an entry stands is noted by that number, in a table of 4
 /// bytes each. A timer that is moved within the heap is not touched: of a hundred thousand, each is
 /// a cache miss (docs/adr/0015). What was added lies behind the heap until somebody asks for the
-/// first: most time-outs are gone by then.
+/// first: a time-out that is over by then has cost no sift.
 ///
 /// Errors    add(), hold_place() and make_room() may throw std::bad_alloc, with nothing changed.
 /// Cost      add, and remove of one so young: O(1). remove, pop: O(log n). A cancelled timer leaves
