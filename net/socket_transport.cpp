@@ -129,11 +129,11 @@ inline bool SocketTransport::gathers(std::size_t bytes) const noexcept {
 }
 
 // SEND 2/5: the bytes are gathered with others of this event, or go to the kernel at once.
-// Next: SocketTransport::send_gathered (net/socket_transport.cpp)
+// Next: SocketTransport::event_drained (net/socket_transport.cpp)
 void SocketTransport::write(std::string_view data) {
   if (gathers(data.size())) [[likely]] {
-    buffer_.append(data);
-    return loop().when_drained(*this);
+    loop().when_drained(*this);
+    return buffer_.append(data);  // Last: so that this, too, calls nothing that returns.
   }
   // A copy: a parameter whose address is taken is not kept in registers, above either.
   const std::string_view piece = data;
@@ -205,36 +205,42 @@ void SocketTransport::send_now(std::span<const std::string_view> pieces) {
   after_enqueue();
 }
 
+// SEND 3/5: the event has been drained: everything it gathered leaves in one send().
+// Next: SocketTransport::wait_until_writable (net/socket_transport.cpp)
 void SocketTransport::event_drained() {
+  const std::string_view gathered = buffer_.bytes();
+  if (!nothing_in_the_way() || gathered.empty()) [[unlikely]]
+    return drained_unusually();
+  const IoResult sent = send(gathered);
+  if (static_cast<std::size_t>(sent.value) == gathered.size()) [[likely]]
+    return buffer_.clear();
+  if (sent_some(sent)) buffer_.settle();
+}
+
+void SocketTransport::drained_unusually() {
   if (!send_gathered()) return;
-  if (nothing_in_the_way() && buffer_.empty()) [[likely]]
-    return;
   if (!buffer_.empty()) return buffer_.settle();
   finish_flush();
 }
 
-// SEND 3/5: the event has been drained: everything it gathered leaves in one send().
-// Next: SocketTransport::wait_until_writable (net/socket_transport.cpp)
 bool SocketTransport::send_gathered() {
-  const std::string_view gathered = buffer_.bytes();
-  if (gathered.empty() || mode_.blocked || has_ended()) return true;
-  const iovec all = to_iovec(gathered);
-  const IoResult sent = socket_.send(std::span(&all, 1));
-  if (static_cast<std::size_t>(sent.value) == gathered.size()) [[likely]] {
-    buffer_.clear();
-    return true;
-  }
-  return sent_a_part(sent);
+  if (buffer_.empty() || mode_.blocked || has_ended()) return true;
+  return sent_some(send(buffer_.bytes()));
 }
 
-/// Of what was gathered, or nothing. False if that ends the connection.
-bool SocketTransport::sent_a_part(const IoResult& sent) {
+inline IoResult SocketTransport::send(std::string_view bytes) {
+  const iovec all = to_iovec(bytes);
+  return socket_.send(std::span(&all, 1));
+}
+
+/// Of what was gathered: all, some or nothing. False if that ends the connection.
+bool SocketTransport::sent_some(IoResult sent) {
   if (!sent.ok() && !sent.would_block()) {
     fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");
     return false;
   }
   if (sent.ok()) buffer_.consume(static_cast<std::size_t>(sent.value));
-  wait_until_writable();
+  if (!buffer_.empty()) wait_until_writable();
   return true;
 }
 
@@ -255,8 +261,7 @@ void SocketTransport::after_enqueue() {
 void SocketTransport::write_ready() {
   if (has_ended()) return;
   if (!buffer_.empty()) {  // Else a sendfile() waits for room.
-    const iovec all = to_iovec(buffer_.bytes());
-    const IoResult sent = socket_.send(std::span(&all, 1));
+    const IoResult sent = send(buffer_.bytes());
     if (sent.would_block()) return;
     if (!sent.ok())
       return fatal_error(make_os_error(sent.error), "Fatal write error on socket transport");

@@ -161,7 +161,9 @@ class SocketTransport final : public Transport,
   void event_drained();
   // Hidden: so g++ may inline it in its file, though it compiles for a shared object (-fPIC).
   [[gnu::visibility("hidden")]] bool send_gathered();
-  bool sent_a_part(const IoResult& sent);
+  IoResult send(std::string_view bytes);
+  bool sent_some(IoResult sent);
+  void drained_unusually();
   void finish_flush();
   void end_wait();
   std::exception_ptr why_closed() const noexcept;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -88,12 +89,31 @@ void WriteBuffer::move_to(Block* block) noexcept {
 
 void WriteBuffer::make_room(std::size_t more) {
   if (block_ != nullptr || more > shared_bytes) return grow(more);
-  Block* block = std::exchange(shared.block, nullptr);
-  if (block == nullptr) [[unlikely]]
-    block = make_shared_block();
-  if (block == nullptr) return grow(more);
-  block->begin = block->end = 0;
-  block_ = block;
+  if (shared.block == nullptr) shared.block = make_shared_block();
+  if (shared.block == nullptr) return grow(more);
+  take_shared();
+}
+
+/// The thread's block is there.
+inline void WriteBuffer::take_shared() noexcept {
+  block_ = std::exchange(shared.block, nullptr);
+  block_->begin = block_->end = 0;
+}
+
+/// Where there is room, this calls nothing that returns, and so saves no register.
+void WriteBuffer::append(std::string_view more) {
+  if (more.empty()) return;  // It may have no address, and memcpy() wants one.
+  if (block_ == nullptr && shared.block != nullptr) take_shared();
+  if (!has_room(more.size())) [[unlikely]]
+    return append_growing(more);
+  char* const end = block_->memory() + block_->end;
+  block_->end += more.size();
+  std::memcpy(end, more.data(), more.size());
+}
+
+[[gnu::noinline]] void WriteBuffer::append_growing(std::string_view more) {
+  make_room(more.size());
+  append(more);
 }
 
 void WriteBuffer::grow(std::size_t more) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <string_view>
 
 namespace weir::detail {
@@ -32,14 +31,9 @@ class WriteBuffer {
 
   /// Appending `more` bytes does not throw after this.
   void reserve(std::size_t more) {
-    if (block_ == nullptr || more > block_->capacity - block_->end) make_room(more);
+    if (!has_room(more)) make_room(more);
   }
-  void append(std::string_view more) {
-    if (more.empty()) return;  // It may have no address, and memcpy() wants one.
-    reserve(more.size());
-    std::memcpy(block_->memory() + block_->end, more.data(), more.size());
-    block_->end += more.size();
-  }
+  void append(std::string_view more);
   void consume(std::size_t bytes) noexcept {
     if (bytes == size()) return clear();
     block_->begin += bytes;
@@ -63,6 +57,11 @@ class WriteBuffer {
   };
 
  private:
+  bool has_room(std::size_t more) const noexcept {
+    return block_ != nullptr && more <= block_->capacity - block_->end;
+  }
+  void take_shared() noexcept;
+  void append_growing(std::string_view more);
   void make_room(std::size_t more);
   void grow(std::size_t more);
   void move_to(Block* block) noexcept;

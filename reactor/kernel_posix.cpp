@@ -41,6 +41,19 @@ msghdr message_header(std::span<const iovec> buffers) {
   return message;
 }
 
+// Apart, so that one buffer, the common case, needs no room for a header.
+[[gnu::noinline]] IoResult receive_scattered(int fd, std::span<const iovec> buffers) {
+  // No buffer at all would return 0, which reads as the end of the stream.
+  if (buffers.empty()) return {0, EINVAL};
+  msghdr message = message_header(buffers);
+  return result_of(::recvmsg(fd, &message, 0));
+}
+
+[[gnu::noinline]] IoResult send_gathered(int fd, std::span<const iovec> buffers) {
+  const msghdr message = message_header(buffers);
+  return result_of(::sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
 #ifdef __linux__
 bool is_pending(int signal_number) {
   sigset_t pending;
@@ -96,22 +109,15 @@ class PosixKernel final : public Kernel {
   }
 
   // One buffer is the common case, and the cheaper call: no msghdr and no iovec for the kernel to
-  // copy in. No buffer at all would return 0, which reads as the end of the stream.
+  // copy in.
   IoResult recv(int fd, std::span<const iovec> buffers) override {
-    if (buffers.empty()) return {0, EINVAL};
-    if (buffers.size() == 1) {
-      return result_of(::recv(fd, buffers[0].iov_base, buffers[0].iov_len, 0));
-    }
-    msghdr message = message_header(buffers);
-    return result_of(::recvmsg(fd, &message, 0));
+    if (buffers.size() != 1) return receive_scattered(fd, buffers);
+    return result_of(::recv(fd, buffers[0].iov_base, buffers[0].iov_len, 0));
   }
 
   IoResult send(int fd, std::span<const iovec> buffers) override {
-    if (buffers.size() == 1) {
-      return result_of(::send(fd, buffers[0].iov_base, buffers[0].iov_len, MSG_NOSIGNAL));
-    }
-    const msghdr message = message_header(buffers);
-    return result_of(::sendmsg(fd, &message, MSG_NOSIGNAL));
+    if (buffers.size() != 1) return send_gathered(fd, buffers);
+    return result_of(::send(fd, buffers[0].iov_base, buffers[0].iov_len, MSG_NOSIGNAL));
   }
 
   IoResult sendfile(int socket, int file, std::int64_t offset, std::size_t bytes) override {

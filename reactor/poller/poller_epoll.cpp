@@ -65,7 +65,8 @@ class EpollPoller final : public Poller {
   };
 
   void put_in_turn(std::span<epoll_event> events) noexcept;
-  bool tell(const epoll_event& event, std::vector<Ready>& ready);
+  int tell(std::span<const epoll_event> events, std::vector<Ready>& ready);
+  int tell_with_care(std::span<const epoll_event> events, std::vector<Ready>& ready);
   Registration known(int fd) const noexcept;
   int apply(int fd, Registration before, Registration after) noexcept;
   int control(int operation, int fd, Registration registration) noexcept;
@@ -119,23 +120,12 @@ int EpollPoller::wait(std::optional<Duration> timeout, std::vector<Ready>& ready
   if (count < 0) return errno == EINTR ? 0 : errno;  // A handler ran; what it did is not our news.
   const std::span events = std::span(events_).first(static_cast<std::size_t>(count));
   if (events.size() > 1) put_in_turn(events);
-  for (const epoll_event& event : events) {
-    const bool plain = (event.events & (EPOLLERR | EPOLLHUP)) == 0 && fd_of(event) != wakeup_.fd();
-    if (plain && ready.size() < ready.capacity()) [[likely]] {
-      // Made where it stays: of a copy, the two bytes at its end would be stored, and loaded as one
-      // word at once, which stalls.
-      ready.emplace_back(fd_of(event), generation_of(event), (event.events & EPOLLIN) != 0,
-                         (event.events & EPOLLOUT) != 0);
-    } else if (!tell(event, ready)) {
-      break;
-    }
-  }
-  return 0;
+  return tell(events, ready);
 }
 
 /// Who was told of least recently comes first: those who were not in the last batch of several, as
 /// they became ready; then those who were, in its order. docs/adr/0018-least-recently-told-first.md
-void EpollPoller::put_in_turn(std::span<epoll_event> events) noexcept {
+[[gnu::noinline]] void EpollPoller::put_in_turn(std::span<epoll_event> events) noexcept {
   std::array<epoll_event, batch_events> again;  // By their places in the batch before.
   std::bitset<batch_events> places;
   std::size_t end = 0;
@@ -164,11 +154,35 @@ void EpollPoller::put_in_turn(std::span<epoll_event> events) noexcept {
   }
 }
 
-/// False when there is no room for more.
-[[gnu::noinline]] bool EpollPoller::tell(const epoll_event& event, std::vector<Ready>& ready) {
-  if (fd_of(event) != wakeup_.fd()) return detail::add_ready(ready, ready_of(event));
-  wakeup_.consume();
-  return true;
+/// Returns 0. As long as nothing is unusual, this calls nothing that returns, and so saves no
+/// register.
+inline int EpollPoller::tell(std::span<const epoll_event> events, std::vector<Ready>& ready) {
+  for (; !events.empty(); events = events.subspan(1)) {
+    const epoll_event& event = events.front();
+    const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+    // Asked like this, so that the compiler sees that emplace_back() need not grow.
+    const bool full = ready.size() == ready.capacity();
+    if (broken || full || fd_of(event) == wakeup_.fd()) [[unlikely]]
+      return tell_with_care(events, ready);
+    // Made where it stays: of a copy, the two bytes at its end would be stored, and loaded as one
+    // word at once, which stalls.
+    ready.emplace_back(fd_of(event), generation_of(event), (event.events & EPOLLIN) != 0,
+                       (event.events & EPOLLOUT) != 0);
+  }
+  return 0;
+}
+
+/// The same, whatever they are.
+[[gnu::noinline]] int EpollPoller::tell_with_care(std::span<const epoll_event> events,
+                                                  std::vector<Ready>& ready) {
+  for (const epoll_event& event : events) {
+    if (fd_of(event) == wakeup_.fd()) {
+      wakeup_.consume();
+    } else if (!detail::add_ready(ready, ready_of(event))) {
+      break;  // There is no room for more.
+    }
+  }
+  return 0;
 }
 
 EpollPoller::Registration EpollPoller::known(int fd) const noexcept {
