@@ -39,10 +39,10 @@ void ServerState::accept(Socket socket, Endpoint peer) {
     // Before the socket is handed on: which argument comes first is the compiler's choice, and with
     // it whether the socket is still open when a failure is reported.
     std::shared_ptr<BaseProtocol> protocol = factory_();
-    const std::shared_ptr<SocketTransport> transport = SocketTransport::start(
-        loop_, std::move(socket), std::move(protocol), std::move(peer), this, nullptr);
-    // Attached before anything else can happen: close() finds it, wait_closed() counts it.
-    clients_.push_back(*transport);
+    SocketTransport::start(loop_, std::move(socket), std::move(protocol), std::move(peer), this,
+                           nullptr);
+    // Counted before anything else can happen: wait_closed() waits for it.
+    ++clients_;
     self_ = keep;
   } catch (const KeyboardInterrupt&) {
     throw;
@@ -63,23 +63,22 @@ void ServerState::close() {
   listeners_.clear();
   if (const auto forever = serving_forever_) forever->cancel();
   Owned::unlink();
-  transport_lost();  // If it has none, as if the last one were.
+  end_if_unused();
 }
 
 void ServerState::close_clients(bool abort) {
+  if (clients_ == 0) return;  // The loop may be gone, too.
   const NoAllocScope closing;
-  // Those that there are now: ending one may start or end others.
-  IntrusiveList<ServerLink> left;
-  left.take(clients_);
-  while (ServerLink* const link = left.pop_front()) {
-    clients_.push_back(*link);
-    const std::shared_ptr<SocketTransport> transport = static_cast<SocketTransport*>(link)->self();
-    abort ? transport->abort() : transport->close();
-  }
+  SocketTransport::end_all_of(loop_, *this, abort);
 }
 
 void ServerState::transport_lost() {
-  if (serving_ || !clients_.empty()) return;
+  --clients_;
+  end_if_unused();
+}
+
+void ServerState::end_if_unused() {
+  if (serving_ || clients_ != 0) return;
   const std::shared_ptr<ServerState> keep = std::move(self_);
   if (closed_) wake_all(end_waiters_);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -46,7 +47,7 @@ class ServerState final : public TransportOwner,
   EventLoop& loop() const noexcept { return loop_; }
   bool serving() const noexcept { return serving_; }
   bool closed() const noexcept { return closed_; }
-  bool finished() const noexcept { return closed_ && clients_.empty(); }
+  bool finished() const noexcept { return closed_ && clients_ == 0; }
   const std::vector<std::shared_ptr<Listener>>& listeners() const noexcept { return listeners_; }
   std::string repr() const;
 
@@ -58,11 +59,12 @@ class ServerState final : public TransportOwner,
   static const Owned::Kind owned_kind;
 
   void accept(Socket socket, Endpoint peer);
+  void end_if_unused();
   EventLoop& loop_;
   ProtocolFactory factory_;
   Listener::Accepted hand_over_;
   std::vector<std::shared_ptr<Listener>> listeners_;
-  IntrusiveList<ServerLink> clients_;
+  std::size_t clients_ = 0;  // Connections that are not lost.
   WaitList end_waiters_;
   std::shared_ptr<Future<>> serving_forever_;
   std::shared_ptr<ServerState> self_;  // The loop's hold while it listens, and its connections'.

@@ -52,15 +52,17 @@ iovec to_iovec(std::string_view piece) { return {const_cast<char*>(piece.data())
 
 }  // namespace
 
-const Owned::Kind SocketTransport::owned_kind = {
-    [](Owned& owned) { static_cast<SocketTransport&>(owned).abort(); },
-    [](Owned& owned) { static_cast<SocketTransport&>(owned).lose(); },
-};
-const RunnableKind SocketTransport::read_kind =
-    kind_of<TransportReader, &SocketTransport::read_ready>();
+// The reader is known to the loop as the owner of the descriptor, so it ends when the loop does.
+const RunnableKind SocketTransport::read_kind = [] {
+  RunnableKind kind = kind_of<TransportReader, &SocketTransport::read_ready>();
+  kind.abort = [](Runnable& node) { of<TransportReader>(node).abort(); };
+  kind.drop = [](Runnable& node) { of<TransportReader>(node).lose(); };
+  return kind;
+}();
 const RunnableKind SocketTransport::write_kind =
     kind_of<TransportWriter, &SocketTransport::write_ready>();
-const RunnableKind SocketTransport::end_kind = kind_of<TransportEnd, &SocketTransport::lose>();
+const RunnableKind SocketTransport::turn_kind =
+    kind_of<TransportTurn, &SocketTransport::event_drained>();
 
 // ---- From the socket to connection_made
 
@@ -68,11 +70,9 @@ const RunnableKind SocketTransport::end_kind = kind_of<TransportEnd, &SocketTran
 SocketTransport::SocketTransport(Private, EventLoop& loop, Socket socket,
                                  std::shared_ptr<BaseProtocol> protocol, Endpoint peer,
                                  TransportOwner* owner)
-    : Owned(owned_kind),
-      DrainHook([](DrainHook& hook) { static_cast<SocketTransport&>(hook).event_drained(); }),
-      TransportReader(read_kind),
+    : TransportReader(read_kind),
       TransportWriter(write_kind),
-      TransportEnd(end_kind),
+      TransportTurn(turn_kind),
       loop_token_(loop.token()),
       block_(loop.service<ReadBlock>()),
       socket_(std::move(socket)),
@@ -112,7 +112,6 @@ std::shared_ptr<SocketTransport> SocketTransport::start(EventLoop& loop, Socket 
   loop.io().set_owner(its.fd(), &transport->reader_node());
   // From here on nothing throws: a connection is made as a whole, or not.
   transport->self_ = transport;
-  loop.own(*transport);
   loop.schedule(std::move(made));
   loop.schedule(std::move(reads));
   if (told) loop.schedule(std::move(told));
@@ -132,7 +131,7 @@ inline bool SocketTransport::gathers(std::size_t bytes) const noexcept {
 // Next: SocketTransport::event_drained (net/socket_transport.cpp)
 void SocketTransport::write(std::string_view data) {
   if (gathers(data.size())) [[likely]] {
-    loop().when_drained(*this);
+    loop().flush_when_drained(turn());
     return buffer_.append(data);  // Last: so that this, too, calls nothing that returns.
   }
   // A copy: a parameter whose address is taken is not kept in registers, above either.
@@ -157,7 +156,7 @@ void SocketTransport::enqueue(std::span<const std::string_view> pieces, const Re
   if (!mode_.blocked && !gathers(total)) return send_now(pieces);
   buffer_.reserve(total);  // All of it or nothing, if there is no memory.
   for (const std::string_view piece : pieces) buffer_.append(piece);
-  if (!mode_.blocked) return loop().when_drained(*this);
+  if (!mode_.blocked) return loop().flush_when_drained(turn());
   after_enqueue();
 }
 
@@ -218,6 +217,7 @@ void SocketTransport::event_drained() {
 }
 
 void SocketTransport::drained_unusually() {
+  if (has_ended()) return lose();  // This turn was in the ready queue.
   if (!send_gathered()) return;
   if (!buffer_.empty()) return buffer_.settle();
   finish_flush();
@@ -351,17 +351,23 @@ void SocketTransport::fatal_error(const std::exception_ptr& error, const char* m
 void SocketTransport::end(const std::exception_ptr& error) noexcept {
   if (has_ended()) return;
   const NoAllocScope closing;
+  unqueue();
   mode_.state = State::ending;
   lost_writes_ = 1;
   lost_error_ = error;
   lost_data_ = !buffer_.empty();
   buffer_.clear();
-  DrainHook::unlink();
   mode_.blocked = false;
   end_wait();
   loop().io().set_reader(socket_.fd(), nullptr);
   loop().io().set_writer(socket_.fd(), nullptr);
-  loop().ready().push(end_node());
+  loop().ready().push(turn());
+}
+
+/// From the queue that it is in: that of the flushes until the end, then that of the ready ones.
+void SocketTransport::unqueue() noexcept {
+  if (TransportTurn::position == 0) return;
+  (has_ended() ? loop().ready() : loop().flushes()).remove(turn());
 }
 
 void SocketTransport::lose() {
@@ -369,8 +375,8 @@ void SocketTransport::lose() {
   const NoAllocScope closing;
   const std::shared_ptr<SocketTransport> keep = self_;
   std::exception_ptr interrupt;
+  unqueue();
   mode_.state = State::ended;
-  if (TransportEnd::position != 0) loop().ready().remove(end_node());
   try {
     const MayAllocScope users;
     protocol_->connection_lost(lost_error_);
@@ -385,11 +391,19 @@ void SocketTransport::lose() {
     const MayAllocScope users;  // The protocol's destructor.
     protocol_ = nullptr;
   }
-  Owned::unlink();
-  ServerLink::unlink();
   self_ = nullptr;
   if (TransportOwner* const owner = std::exchange(owner_, nullptr)) owner->transport_lost();
   if (interrupt) std::rethrow_exception(interrupt);
+}
+
+void SocketTransport::end_all_of(EventLoop& loop, const TransportOwner& owner, bool abort) {
+  loop.io().for_each_owner([&owner, abort](Runnable& its) {
+    if (its.kind != &read_kind) return;  // A listener.
+    auto& transport = of<TransportReader>(its);
+    if (transport.owner_ != &owner) return;
+    const std::shared_ptr<SocketTransport> keep = transport.self_;
+    abort ? transport.abort() : transport.close();
+  });
 }
 
 // ---- About it

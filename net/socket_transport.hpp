@@ -37,9 +37,6 @@ class TransportOwner {
   virtual ~TransportOwner() = default;
 };
 
-/// A member of its server's list of connections.
-struct ServerLink : ListLink {};
-
 // What the loop runs of a transport. Bases, so that none needs a pointer back: there may be very
 // many transports.
 struct TransportReader : Runnable {
@@ -48,8 +45,9 @@ struct TransportReader : Runnable {
 struct TransportWriter : Runnable {
   using Runnable::Runnable;
 };
-/// connection_lost, posted: a connection must be able to end without memory.
-struct TransportEnd : Queueable {
+/// In the loop's flushes while something is gathered, for which the event's end is waited; in its
+/// ready queue when connection_lost is posted: a connection must be able to end without memory.
+struct TransportTurn : Queueable {
   using Queueable::Queueable;
 };
 
@@ -59,12 +57,9 @@ struct TransportEnd : Queueable {
 /// posted) → ended. abort() and errors go from either of the first two straight to ending.
 /// connection_lost is posted in one place.
 class SocketTransport final : public Transport,
-                              public Owned,
-                              public DrainHook,
-                              public ServerLink,
                               private TransportReader,
                               private TransportWriter,
-                              private TransportEnd {
+                              private TransportTurn {
   struct Private {};
 
  public:
@@ -103,8 +98,8 @@ class SocketTransport final : public Transport,
   ExtraInfo get_extra_info(std::string_view name) override;
   std::string repr() const override;
 
-  /// Keeps it; null once it has ended.
-  const std::shared_ptr<SocketTransport>& self() const noexcept { return self_; }
+  /// Closes or aborts those of a loop that belong to `owner`, in the order of their descriptors.
+  static void end_all_of(EventLoop& loop, const TransportOwner& owner, bool abort);
 
   // ---- For sendfile()
 
@@ -175,15 +170,15 @@ class SocketTransport final : public Transport,
   void callback_failed(const std::exception_ptr& error, const char* message);
   void fatal_error(const std::exception_ptr& error, const char* message);
   void end(const std::exception_ptr& error) noexcept;
+  void unqueue() noexcept;
   void lose();
   void report(const char* message, const std::exception_ptr& error) noexcept;
-  static const Owned::Kind owned_kind;
   static const RunnableKind read_kind;
   static const RunnableKind write_kind;
-  static const RunnableKind end_kind;
+  static const RunnableKind turn_kind;
   TransportReader& reader_node() noexcept { return *this; }
   TransportWriter& writer_node() noexcept { return *this; }
-  TransportEnd& end_node() noexcept { return *this; }
+  TransportTurn& turn() noexcept { return *this; }
   template <class Node>
   static SocketTransport& of(Runnable& node) noexcept {
     return static_cast<SocketTransport&>(static_cast<Node&>(node));
@@ -197,7 +192,7 @@ class SocketTransport final : public Transport,
             nullptr, [](Runnable& node, RunNote& note) { note.fd = of<Node>(node).socket_.fd(); }};
   }
 
-  // 248 bytes, of which half are links and nodes: there may be very many transports.
+  // 184 bytes: there may be very many transports, so none has links of its own but for its turn.
   Ref<LoopToken> loop_token_;  // Not asked for the loop once ended, but for logging.
   ReadBlock& block_;
   Socket socket_;

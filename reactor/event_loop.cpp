@@ -266,6 +266,7 @@ inline void EventLoop::run_ready(detail::QueuePosition end) {
 
 inline void EventLoop::run_hooks() {
   while (detail::DrainHook* hook = hooks_.pop_front()) hook->run(*hook);
+  while (detail::Queueable* flush = flushes_.pop()) flush->run();
 }
 
 // ---- Closing
@@ -295,8 +296,14 @@ void EventLoop::close() {
 std::exception_ptr EventLoop::wind_down() {
   std::exception_ptr interrupt;
   detail::IntrusiveList<detail::Owned> ending;
-  const auto quiet = [this] { return owned_.empty() && ready_.empty() && hooks_.empty(); };
-  for (int pass = 0; pass < max_closing_passes && !quiet(); ++pass) {
+  const auto quiet = [this] {
+    return owned_.empty() && ready_.empty() && hooks_.empty() && flushes_.empty();
+  };
+  for (int pass = 0; pass < max_closing_passes; ++pass) {
+    io_.for_each_owner([](detail::Runnable& owner) {
+      if (owner.kind->abort != nullptr) owner.kind->abort(owner);
+    });
+    if (quiet()) break;
     while (detail::Owned* owned = owned_.pop_front()) {
       ending.push_back(*owned);
       owned->kind->abort(*owned);
@@ -315,6 +322,11 @@ std::exception_ptr EventLoop::wind_down() {
 /// Destroys all that the loop still has. Returns whether there was anything.
 bool EventLoop::let_go() {
   bool found = !owned_.empty() || !signals_.empty() || !services_.empty();
+  io_.for_each_owner([&found](detail::Runnable& owner) {
+    if (owner.kind->drop == nullptr) return;
+    found = true;
+    owner.kind->drop(owner);
+  });
   while (detail::Owned* left = owned_.pop_front()) left->kind->destroy(*left);
   found = drop_scheduled() || found;
   for (int fd = 0; fd < io_.size(); ++fd) {

@@ -214,12 +214,18 @@ class EventLoop {
   const std::shared_ptr<detail::Mailbox>& mailbox() const noexcept { return mailbox_; }
   const detail::Ref<detail::LoopToken>& token() const noexcept { return token_; }
   const detail::IntrusiveList<detail::Owned>& owned() const noexcept { return owned_; }
+  bool owns_nothing() const noexcept { return owned_.empty() && !io_.any_owner(); }
   /// call_soon() of a handle that is made already. The queue has the reference then.
   void schedule(detail::Ref<detail::HandleNode> node) noexcept { ready_.push(*node.detach()); }
   void own(detail::Owned& member) noexcept { owned_.push_back(member); }
   void when_drained(detail::DrainHook& hook) noexcept {
     if (!hook.linked()) hooks_.push_back(hook);
   }
+  /// Runs `item` then, too, behind the hooks, if it is in no queue yet.
+  void flush_when_drained(detail::Queueable& item) noexcept {
+    if (item.position == 0) flushes_.push(item);
+  }
+  detail::ReadyQueue& flushes() noexcept { return flushes_; }
   void check_closed() const {
     if (state_ == State::closed) throw_closed();
   }
@@ -275,6 +281,7 @@ class EventLoop {
   detail::Signals signals_;
   detail::Ref<detail::LoopToken> token_;
   detail::IntrusiveList<detail::DrainHook> hooks_;
+  detail::ReadyQueue flushes_;  // Transports that have gathered what was written.
   detail::IntrusiveList<detail::Owned> owned_;
   std::unique_ptr<Executor> executor_, lookups_;
   detail::Services services_;

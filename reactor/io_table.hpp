@@ -64,6 +64,18 @@ class IoTable {
   /// One more than the largest descriptor it has seen.
   int size() const noexcept { return static_cast<int>(entries_.size()); }
 
+  /// Calls `visit` with all who own a descriptor, in the order of these. It may add and end owners.
+  template <class F>
+  void for_each_owner(F visit) const {
+    for (int fd = 0; fd < size(); ++fd) {
+      if (owned(fd)) visit(*entries_[index(fd)].owner);
+    }
+  }
+  bool any_owner() const noexcept {
+    bool any = false;
+    for_each_owner([&any](const Runnable&) { any = true; });
+    return any;
+  }
   /// The transport that owns `fd`, described for an error text; empty if none does.
   std::string owner(int fd) const {
     const Runnable* its = known(fd) ? entries_[index(fd)].owner : nullptr;
@@ -73,13 +85,13 @@ class IoTable {
   /// Until forget(): users may then not watch the descriptor themselves.
   ///
   /// Errors    std::bad_alloc, nothing changed.
-  void set_owner(int fd, const Runnable* owner) { entry(fd).owner = owner; }
+  void set_owner(int fd, Runnable* owner) { entry(fd).owner = owner; }
 
  private:
   struct Entry {
     Runnable* reader = nullptr;
     Runnable* writer = nullptr;
-    const Runnable* owner = nullptr;
+    Runnable* owner = nullptr;
     std::uint32_t generation = 1;
     Interest registered = Interest::none;  // What the poller knows.
     bool changed = false;                  // It stands in changed_.

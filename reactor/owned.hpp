@@ -13,14 +13,14 @@ class EventLoop;
 namespace detail {
 
 /// Something to do when the event that is being served has been drained, at the latest at the end
-/// of the pass: send what was gathered, give back the read block. Asked for again every time.
+/// of the pass: give back the read block. Asked for again every time.
 struct DrainHook : ListLink {
   explicit DrainHook(void (*its_run)(DrainHook&)) noexcept : run(its_run) {}
   void (*run)(DrainHook&);
 };
 
-/// Something that lives as long as the loop unless it ends by itself: a transport, a listener, a
-/// task.
+/// Something that lives as long as the loop unless it ends by itself: a server, a task. What owns a
+/// descriptor is found by that: IoTable::for_each_owner().
 struct Owned : ListLink {
   struct Kind {
     /// Asks it to end: close now, be cancelled. Called once, when the loop closes.

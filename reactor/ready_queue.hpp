@@ -19,10 +19,13 @@ struct RunnableKind {
   void (*run)(Runnable&);
   /// For reports: "<Handle server.cpp:12>", "<Task Task-3>".
   std::string (*describe)(const Runnable&);
-  /// Gives up the queue's reference: the loop closes before the runnable's turn. Null: it has none.
+  /// Gives up the queue's reference, or the loop's: the loop closes before the runnable's turn, or
+  /// before what owns a descriptor has ended. Null: it has none.
   void (*drop)(Runnable&) = nullptr;
   /// Says more than describe() does, before it runs. Null: there is no more.
   void (*note)(Runnable&, RunNote&) = nullptr;
+  /// Of what owns a descriptor, and drops itself: asks it to end, for the loop closes.
+  void (*abort)(Runnable&) = nullptr;
 };
 
 /// Something that the loop can run: when its descriptor is ready; a Queueable also when its turn in

@@ -25,8 +25,9 @@ std::string SweepRun::leftovers() const {
     if (!left.empty()) return;
     const auto* task = weir::detail::TaskBase::from(owned);
     left = task != nullptr ? "left over: " + task->describe_task()
-                           : std::string("a transport, a listener or a job is left open");
+                           : std::string("a server or a job is left open");
   });
+  if (left.empty() && !loop.owns_nothing()) left = "a transport or a listener is left open";
   return left;
 }
 

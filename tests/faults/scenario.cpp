@@ -67,14 +67,15 @@ std::string leftovers(const EventLoop& loop) {
   std::string left;
   loop.owned().for_each([&](const weir::detail::Owned& owned) {
     const auto* task = weir::detail::TaskBase::from(owned);
-    left += task != nullptr ? task->describe_task() + " " : std::string("transport/listener/job ");
+    left += task != nullptr ? task->describe_task() + " " : std::string("server/job ");
   });
+  if (left.empty() && !loop.owns_nothing()) left = "transport ";
   return left;
 }
 
 /// What was closed takes some passes to end, and what was told to wait some time.
 void settle(EventLoop& loop, Oracle& oracle) {
-  const auto quiet = [&loop] { return loop.owned().empty() && loop.timers().empty(); };
+  const auto quiet = [&loop] { return loop.owns_nothing() && loop.timers().empty(); };
   try {
     for (Duration passed{}; passed < settling_time; passed += settling_step) {
       {

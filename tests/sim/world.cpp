@@ -323,7 +323,7 @@ void World::check_over() {
     }
   }
   if (alive_ != 0) complain(std::to_string(alive_) + " coroutines have not ended");
-  if (!loop.owned().empty()) complain("the loop still owns something");
+  if (!loop.owns_nothing()) complain("the loop still owns something");
   if (!loop.timers().empty()) complain("a timer is left");
   for (const int fd : kernel.open_fds()) complain("descriptor " + std::to_string(fd) + " is open");
   if (!kernel.registered_fds().empty()) complain("a descriptor is still registered");

@@ -176,6 +176,6 @@ TEST_SUITE("streams/testing/chunk_sweep") {
       return asks(&kept);
     };
     CHECK(cancel_sweep(make) ==
-          "cancelled at await point 2: a transport, a listener or a job is left open");
+          "cancelled at await point 2: a transport or a listener is left open");
   }
 }
