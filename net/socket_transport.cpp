@@ -396,16 +396,6 @@ void SocketTransport::lose() {
   if (interrupt) std::rethrow_exception(interrupt);
 }
 
-void SocketTransport::end_all_of(EventLoop& loop, const TransportOwner& owner, bool abort) {
-  loop.io().for_each_owner([&owner, abort](Runnable& its) {
-    if (its.kind != &read_kind) return;  // A listener.
-    auto& transport = of<TransportReader>(its);
-    if (transport.owner_ != &owner) return;
-    const std::shared_ptr<SocketTransport> keep = transport.self_;
-    abort ? transport.abort() : transport.close();
-  });
-}
-
 // ---- About it
 
 void SocketTransport::set_protocol(std::shared_ptr<BaseProtocol> protocol) {

@@ -134,4 +134,15 @@ bool SocketTransport::is_reading() const {
          mode_.write_side != WriteSide::lent;
 }
 
+/// Who reads from a descriptor owns it, and is found by that.
+void SocketTransport::end_all_of(EventLoop& loop, const TransportOwner& owner, bool abort) {
+  loop.io().for_each_owner([&owner, abort](Runnable& its) {
+    if (its.kind != &read_kind) return;  // A listener.
+    auto& transport = of<TransportReader>(its);
+    if (transport.owner_ != &owner) return;
+    const std::shared_ptr<SocketTransport> keep = transport.self_;
+    abort ? transport.abort() : transport.close();
+  });
+}
+
 }  // namespace weir::detail

@@ -106,9 +106,7 @@ class EventLoop {
   /// Lifetime  Remove it before the descriptor is closed.
   void add_reader(int fd, Callback callback,
                   std::source_location where = std::source_location::current());
-  /// Returns whether there was one.
-  ///
-  /// Errors    RuntimeError  a transport owns the descriptor.
+  /// Returns whether there was one. RuntimeError: a transport owns the descriptor.
   bool remove_reader(int fd);
   void add_writer(int fd, Callback callback,
                   std::source_location where = std::source_location::current());
@@ -123,9 +121,8 @@ class EventLoop {
   /// Threads   The loop's thread may be any thread.
   void add_signal_handler(int number, Callback callback,
                           std::source_location where = std::source_location::current());
-  /// Puts back the disposition that the signal had. Returns whether there was a handler.
-  ///
-  /// Errors    ValueError as above.
+  /// Puts back the disposition that the signal had. Returns whether there was a handler. ValueError
+  /// as above.
   bool remove_signal_handler(int number);
 
   // ---- Running
@@ -197,7 +194,6 @@ class EventLoop {
   bool get_debug() const noexcept { return debug_; }
   /// In debug mode a callback that takes this long or longer is logged.
   Duration slow_callback_duration = std::chrono::milliseconds(100);
-
   const LoopStats& stats() const noexcept { return stats_; }
 
   // ---- For weir's own layers. report() and log_text(), in reactor/report.hpp, need no memory.
@@ -221,8 +217,7 @@ class EventLoop {
   void when_drained(detail::DrainHook& hook) noexcept {
     if (!hook.linked()) hooks_.push_back(hook);
   }
-  /// Runs `item` then, too, behind the hooks, if it is in no queue yet.
-  void flush_when_drained(detail::Queueable& item) noexcept {
+  void flush_when_drained(detail::Queueable& item) noexcept {  // Behind the hooks.
     if (item.position == 0) flushes_.push(item);
   }
   detail::ReadyQueue& flushes() noexcept { return flushes_; }
@@ -298,8 +293,7 @@ class EventLoop {
   TimePoint busy_since_;       // What it said at the first look.
   int drain_passes_left_ = 0;  // Of the batch of events being served.
   State state_ = State::idle;
-  bool stopping_ = false;
-  bool debug_ = false, watched_ = false;  // Watched: by debug mode, or by a tracer.
+  bool stopping_ = false, debug_ = false, watched_ = false;  // Watched: in debug mode, or traced.
   detail::Tracer* tracer_ = nullptr;
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
-#include <utility>
 
 namespace weir::detail {
 
@@ -20,7 +19,8 @@ IoTable::Entry& IoTable::entry(int fd) {
 
 IoTable::Entry& IoTable::changed_entry(int fd) noexcept {
   Entry& its = entries_[index(fd)];
-  if (!std::exchange(its.changed, true)) changed_.push_back(fd);
+  if (!its.changed) changed_.push_back(fd);
+  its.changed = true;
   return its;
 }
 
@@ -46,12 +46,14 @@ int IoTable::open(int fd, Runnable* reader, Runnable* writer) {
   accept(its);
   its.generation = generation;
   its.registered = interest;
-  its.reader = reader;
+  its.set_reader(reader);
   its.writer = writer;
   return 0;
 }
 
-void IoTable::set_reader(int fd, Runnable* reader) noexcept { changed_entry(fd).reader = reader; }
+void IoTable::set_reader(int fd, Runnable* reader) noexcept {
+  changed_entry(fd).set_reader(reader);
+}
 
 void IoTable::set_writer(int fd, Runnable* writer) noexcept { changed_entry(fd).writer = writer; }
 
@@ -63,9 +65,9 @@ void IoTable::forget(int fd) noexcept {
     static_cast<void>(poller_.set(fd, its.generation, Interest::none));
   }
   its.registered = Interest::none;
-  its.reader = nullptr;
+  its.owned = false;
+  its.set_reader(nullptr);
   its.writer = nullptr;
-  its.owner = nullptr;
   accept(its);
   ++its.generation;
 }
@@ -74,7 +76,7 @@ int IoTable::flush(int* fd) {
   for (auto at = changed_.begin(); at != changed_.end(); ++at) {
     Entry& its = entries_[index(*at)];
     its.changed = false;
-    const Interest wanted = interest_of(its.reader != nullptr, its.writer != nullptr);
+    const Interest wanted = its.wanted();
     if (wanted == its.registered) {
       accept(its);
       continue;
@@ -98,13 +100,15 @@ bool IoTable::refuse(int fd, Entry& entry) noexcept {
     static_cast<void>(poller_.set(fd, entry.generation, Interest::none));
     entry.registered = Interest::none;
   }
-  if (std::exchange(entry.refused, true)) return false;
-  ++refused_count_;
-  return true;
+  const bool news = !entry.refused;
+  if (news) ++refused_count_;
+  entry.refused = true;
+  return news;
 }
 
 void IoTable::accept(Entry& entry) noexcept {
-  if (std::exchange(entry.refused, false)) --refused_count_;
+  if (entry.refused) --refused_count_;
+  entry.refused = false;
 }
 
 void IoTable::retry_refused() noexcept {

@@ -37,7 +37,7 @@ class IoTable {
   void set_reader(int fd, Runnable* reader) noexcept;
   void set_writer(int fd, Runnable* writer) noexcept;
   Runnable* reader(int fd) const noexcept {
-    return known(fd) ? entries_[index(fd)].reader : nullptr;
+    return known(fd) && entries_[index(fd)].reads ? entries_[index(fd)].reader : nullptr;
   }
   Runnable* writer(int fd) const noexcept {
     return known(fd) ? entries_[index(fd)].writer : nullptr;
@@ -68,7 +68,7 @@ class IoTable {
   template <class F>
   void for_each_owner(F visit) const {
     for (int fd = 0; fd < size(); ++fd) {
-      if (owned(fd)) visit(*entries_[index(fd)].owner);
+      if (owned(fd)) visit(*entries_[index(fd)].reader);
     }
   }
   bool any_owner() const noexcept {
@@ -78,25 +78,39 @@ class IoTable {
   }
   /// The transport that owns `fd`, described for an error text; empty if none does.
   std::string owner(int fd) const {
-    const Runnable* its = known(fd) ? entries_[index(fd)].owner : nullptr;
-    return its != nullptr ? its->kind->describe(*its) : std::string();
+    if (!owned(fd)) return {};
+    const Runnable& its = *entries_[index(fd)].reader;
+    return its.kind->describe(its);
   }
-  bool owned(int fd) const noexcept { return known(fd) && entries_[index(fd)].owner != nullptr; }
-  /// Until forget(): users may then not watch the descriptor themselves.
+  bool owned(int fd) const noexcept { return known(fd) && entries_[index(fd)].owned; }
+  /// Until forget(): users may then not watch the descriptor themselves. The owner is its reader,
+  /// too, whenever it has one.
   ///
   /// Errors    std::bad_alloc, nothing changed.
-  void set_owner(int fd, Runnable* owner) { entry(fd).owner = owner; }
+  void set_owner(int fd, Runnable* owner) {
+    Entry& its = entry(fd);
+    its.reader = owner;
+    its.owned = true;
+  }
 
  private:
   struct Entry {
-    Runnable* reader = nullptr;
+    Runnable* reader = nullptr;  // Hears of nothing unless `reads`: then it is only the owner.
     Runnable* writer = nullptr;
-    Runnable* owner = nullptr;
     std::uint32_t generation = 1;
     Interest registered = Interest::none;  // What the poller knows.
-    bool changed = false;                  // It stands in changed_.
-    bool refused = false;                  // The poller would not have the last change.
+    bool reads = false;
+    bool owned : 1 = false;    // By the reader.
+    bool changed : 1 = false;  // It stands in changed_.
+    bool refused : 1 = false;  // The poller would not have the last change.
+
+    void set_reader(Runnable* runnable) noexcept {
+      reads = runnable != nullptr;
+      if (reads || !owned) reader = runnable;
+    }
+    Interest wanted() const noexcept { return interest_of(reads, writer != nullptr); }
   };
+  static_assert(sizeof(Entry) == 24);  // There is one for each descriptor.
   static std::size_t index(int fd) noexcept { return static_cast<std::size_t>(fd); }
   bool known(int fd) const noexcept { return fd >= 0 && index(fd) < entries_.size(); }
   Entry& entry(int fd);

@@ -274,6 +274,23 @@ TEST_CASE_FIXTURE(Serving,
   }
 }
 
+TEST_CASE_FIXTURE(Serving,
+                  "close_clients: goes by descriptor, and leaves other connections alone") {
+  const Server server = serve();
+  for (int i = 0; i < 3; ++i) client();
+  const Server other = loop.run_until_complete(create_server(factory(), "127.0.0.1", port + 1));
+  dial(port + 1);
+  run();
+  std::string order;
+  for (std::size_t i = 0; i < protocols.size(); ++i) {
+    protocols[i]->on_lost = [&order, i] { order += std::to_string(i); };
+  }
+  REQUIRE(protocols.size() == 4);
+  in_loop([&] { server.close_clients(); });
+  CHECK(order == "012");
+  CHECK(protocols[3]->trace == "made ");
+}
+
 TEST_CASE_FIXTURE(Serving, "close_clients: connections may end others while they end") {
   const Server server = serve();
   for (int i = 0; i < 5; ++i) client();

@@ -261,4 +261,29 @@ TEST_CASE_FIXTURE(Table, "owner: is described until the descriptor is forgotten"
   CHECK(table.owner(5) == "");
 }
 
+TEST_CASE_FIXTURE(Table, "owner: stays the owner while nobody wants to read") {
+  table.set_owner(5, &reader);
+  CHECK(table.reader(5) == nullptr);
+  REQUIRE(table.open(5, &reader, nullptr) == 0);
+  table.set_reader(5, nullptr);
+  CHECK(table.reader(5) == nullptr);
+  CHECK(table.owner(5) == "<transport>");
+}
+
+TEST_CASE_FIXTURE(Table, "for_each_owner: goes by descriptor, and owners may end meanwhile") {
+  Item other;
+  Item last;
+  for (const auto& [fd, owner] : {std::pair{9, &last}, {5, &reader}, {7, &other}}) {
+    table.set_owner(fd, owner);
+  }
+  REQUIRE(table.open(6, &writer, nullptr) == 0);  // Watched by a user.
+  std::vector<const Runnable*> seen;
+  table.for_each_owner([&](const Runnable& owner) {
+    seen.push_back(&owner);
+    table.forget(7);
+  });
+  CHECK(seen == std::vector<const Runnable*>{&reader, &last});
+  CHECK(table.any_owner());
+}
+
 TEST_SUITE_END();

@@ -53,7 +53,7 @@ MUTANTS = (
            "if (!buffer_.empty() && flow_.should_resume(buffer_.size()))"),
     mutant("connection_lost comes at once, not in the next pass", TRANSPORT,
            "void SocketTransport::end(",
-           "loop().ready().push(end_node());", "lose();"),
+           "loop().ready().push(turn());", "lose();"),
     mutant("a read that waits is not woken by the end", READER, "void ReaderState::feed_eof(",
            "wake();", ""),
     mutant("timers are early", "reactor/event_loop.cpp", "void EventLoop::queue_due_timers(",
