@@ -25,18 +25,20 @@ constexpr std::size_t pool_bytes_of(std::size_t size_class) noexcept {
   return size_class * pool_class_bytes + pool_smallest_bytes;
 }
 
-/// The free lists of a thread. Trivial, so that they can still be used while other thread_local
-/// objects are being destroyed.
+/// The free lists of a thread.
 struct PoolLists {
   struct Block {
     Block* next;
   };
   std::array<Block*, pool_class_of(pool_max_bytes) + 1> heads;
-  std::size_t room;  // Bytes that may still be kept: none before the first, and after the end.
+  std::size_t room;  // Bytes that may still be kept.
 };
+/// Empty, without room, and so never written to: what a thread has before its first block is freed,
+/// and while its other thread_local objects are being destroyed.
+extern constinit PoolLists no_pool_lists;
 /// Initial-exec: its address is a constant off the thread's register; else each use would call
-/// __tls_get_addr().
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local PoolLists pool_lists;
+/// __tls_get_addr(). Only a pointer: of such memory there is little for what is loaded by dlopen().
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local PoolLists* pool_lists;
 
 /// What the build picks a file for: pool_free_lists.cpp; pool_malloc.cpp, which keeps nothing,
 /// under sanitizers, which can then see every use after free. `bytes` as the lists round them up.
@@ -48,19 +50,20 @@ void pool_give_without_room(void* block, std::size_t bytes) noexcept;
 /// Errors    std::bad_alloc, nothing changed.
 /// Threads   Any. A block may be freed on another thread than the one that made it: it then serves
 ///           that one.
-/// Cost      Two loads and three stores when the list has a block; which list is known at compile
+/// Cost      Three loads and three stores when the list has a block; which list is known at compile
 ///           time where the size is. A thread keeps at most pool_cached_bytes.
 inline void* pool_allocate(std::size_t bytes) {
   // Zero wraps round, and is not pooled either.
   if (bytes - 1 >= pool_max_bytes) return ::operator new(bytes);
   const std::size_t size_class = pool_class_of(bytes);
   const std::size_t rounded = pool_bytes_of(size_class);
-  PoolLists::Block*& head = pool_lists.heads[size_class];
+  PoolLists& lists = *pool_lists;
+  PoolLists::Block*& head = lists.heads[size_class];
   PoolLists::Block* const block = head;
   if (block == nullptr) [[unlikely]]
     return ::operator new(rounded);
   head = block->next;
-  pool_lists.room += rounded;
+  lists.room += rounded;
   return block;
 }
 /// `bytes` as it was asked for.
@@ -68,11 +71,12 @@ inline void pool_free(void* block, std::size_t bytes) noexcept {
   if (bytes - 1 >= pool_max_bytes) return ::operator delete(block);
   const std::size_t size_class = pool_class_of(bytes);
   const std::size_t rounded = pool_bytes_of(size_class);
-  if (rounded > pool_lists.room) [[unlikely]]
+  PoolLists& lists = *pool_lists;
+  if (rounded > lists.room) [[unlikely]]
     return pool_give_without_room(block, rounded);
-  PoolLists::Block*& head = pool_lists.heads[size_class];
+  PoolLists::Block*& head = lists.heads[size_class];
   head = ::new (block) PoolLists::Block{head};
-  pool_lists.room -= rounded;
+  lists.room -= rounded;
 }
 
 }  // namespace detail

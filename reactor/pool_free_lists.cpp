@@ -1,44 +1,57 @@
 // SPDX-License-Identifier: MIT
 #include <weir/reactor/pool.hpp>
 
+#include <cstddef>
+#include <cstdlib>
 #include <new>
 #include <utility>
 
 namespace weir::detail {
 
-constinit thread_local PoolLists pool_lists{};
+constinit PoolLists no_pool_lists{};
+constinit thread_local PoolLists* pool_lists = &no_pool_lists;
 
 namespace {
 
 constinit thread_local bool opened = false;
 
-/// Gives the blocks back when the thread ends; what is freed after that goes straight to operator
-/// delete.
-struct ListsCloser {
-  ListsCloser() = default;
-  ListsCloser(const ListsCloser&) = delete;
-  ListsCloser& operator=(const ListsCloser&) = delete;
-  ~ListsCloser() {
-    pool_lists.room = 0;
-    for (PoolLists::Block*& head : pool_lists.heads) {
-      while (head != nullptr) {
-        PoolLists::Block* block = head;
-        head = block->next;
-        ::operator delete(block);
-      }
+/// Has the lists of a thread, and gives them and their blocks back when it ends; what is freed
+/// after that goes straight to operator delete.
+class ListsOwner {
+ public:
+  ListsOwner() = default;
+  ListsOwner(const ListsOwner&) = delete;
+  ListsOwner& operator=(const ListsOwner&) = delete;
+  ~ListsOwner() {
+    pool_lists = &no_pool_lists;
+    if (lists_ == nullptr) return;
+    for (PoolLists::Block* head : lists_->heads) {
+      while (head != nullptr) ::operator delete(std::exchange(head, head->next));
     }
+    std::free(lists_);
   }
-  void touch() noexcept {}
+  /// Nothing changes where there is no memory for them. Not by operator new: who frees a block may
+  /// be about to say that there is none.
+  void open() noexcept {
+    lists_ = static_cast<PoolLists*>(std::calloc(1, sizeof(PoolLists)));
+    if (lists_ == nullptr) return;
+    lists_->room = pool_cached_bytes;
+    pool_lists = lists_;
+  }
+
+ private:
+  PoolLists* lists_ = nullptr;
 };
-thread_local ListsCloser lists_closer;
+// Made, and its destructor registered, at its first use.
+thread_local ListsOwner lists_owner;
 
 }  // namespace
 
 /// There is no room; or none yet, for this is the first.
 void pool_give_without_room(void* block, std::size_t bytes) noexcept {
   if (std::exchange(opened, true)) return ::operator delete(block);
-  lists_closer.touch();  // A thread_local is made, and its destructor registered, at its first use.
-  pool_lists.room = pool_cached_bytes;
+  lists_owner.open();
+  if (pool_lists->room == 0) return ::operator delete(block);
   pool_free(block, bytes);
 }
 

@@ -5,7 +5,8 @@
 
 namespace weir::detail {
 
-constinit thread_local PoolLists pool_lists{};  // There is never room in them.
+constinit PoolLists no_pool_lists{};
+constinit thread_local PoolLists* pool_lists = &no_pool_lists;  // There is never room in them.
 
 void pool_give_without_room(void* block, std::size_t) noexcept { ::operator delete(block); }
 

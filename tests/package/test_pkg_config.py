@@ -2,6 +2,7 @@
 """A program that is compiled in one line, with what pkg-config says."""
 
 import shutil
+import sys
 import unittest
 
 import installed
@@ -34,6 +35,17 @@ class PkgConfig(unittest.TestCase):
     def test_a_program_with_the_static_library(self):
         command = commands("using_weir.md", "test_pkg_config")[1]
         self.assertNotIn("libweir", self.build(command, installed.static()))
+
+    def test_a_plug_in_that_is_loaded_when_the_program_runs(self):
+        # The memory of threads that dlopen() can give is scarce: 2 KiB of it were too many.
+        of = installed.shared()
+        folder = new_folder("plug_in")
+        flags = of.ask_pkg_config("--cflags", "--libs")
+        run("g++", "-std=c++20", "-shared", "-fPIC", CONSUMER / "plugin.cpp",
+            "-o", folder / "plugin.so", *flags, env=of.environment())
+        host = "import ctypes, sys; print(ctypes.CDLL(sys.argv[1]).answer())"
+        said = run(sys.executable, "-c", host, folder / "plugin.so", env=of.environment())
+        self.assertEqual(said, "42\n")
 
 
 if __name__ == "__main__":
