@@ -105,6 +105,7 @@ void check_connect_arguments(bool has_address, const ConnectOptions& options) {
 Socket take_given_socket(Socket& given) {
   if (given.type() != SOCK_STREAM)
     throw ValueError("A Stream Socket was expected, got " + given.repr());
+  if (!given.valid()) throw ValueError("Invalid file descriptor: -1");  // Closed, or given away.
   return std::move(given);
 }
 

@@ -73,6 +73,7 @@ Listener::Listener(EventLoop& loop, Socket socket, SocketFile file, int backlog,
 
 void Listener::start() {
   if (const int error = socket_->listen(backlog_); error != 0) throw_os_error(error);
+  let_go_of_watches();
   if (const int error = loop_.io().open(socket_->fd(), &ready_node_, nullptr); error != 0)
     throw_os_error(error);
   loop_.io().set_owner(socket_->fd(), &ready_node_);
@@ -80,7 +81,15 @@ void Listener::start() {
 
 void Listener::stop() {
   retry_.disarm();
-  if (socket_->valid() && loop_token_->loop != nullptr) loop_.io().forget(socket_->fd());
+  if (!socket_->valid() || loop_token_->loop == nullptr) return;
+  if (!loop_.io().owned(socket_->fd())) let_go_of_watches();
+  loop_.io().forget(socket_->fd());
+}
+
+/// A user may have watched the socket while it did not listen.
+void Listener::let_go_of_watches() {
+  loop_.remove_reader(socket_->fd());
+  loop_.remove_writer(socket_->fd());
 }
 
 void Listener::close() {

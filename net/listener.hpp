@@ -51,6 +51,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   static const RunnableKind retry_kind;
   void accept_ready();
   bool accept_one();
+  void let_go_of_watches();
   void handle_error(int error);
   void report(const char* message, const std::exception_ptr& error) noexcept;
   EventLoop& loop_;

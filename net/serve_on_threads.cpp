@@ -81,6 +81,11 @@ void stop_on_sigterm(EventLoop& loop, const Future<>& stop) {
   }
 }
 
+/// Not the kernel of a loop: WEIR_TRACE may stand before that, once for each loop.
+Kernel& kernel_of(const ThreadsPlan& plan) {
+  return plan.options.kernel != nullptr ? *plan.options.kernel : Kernel::posix();
+}
+
 Coro<int> serve_until_stopped(ThreadsPlan plan) {
   EventLoop& loop = get_running_loop();
   Crew crew;
@@ -89,7 +94,8 @@ Coro<int> serve_until_stopped(ThreadsPlan plan) {
   const Future<> stop = loop.create_future<void>();
   auto stopped = outcome(stop);
   for (std::size_t i = 0; i < plan.threads; ++i) {
-    crew.add(std::make_unique<ServingThread>(loop.kernel(), plan.new_factory(), plan.options.grace,
+    crew.add(std::make_unique<ServingThread>(kernel_of(plan), plan.new_factory(),
+                                             plan.options.grace,
                                              Letter(loop, [stop] { set(stop); })));
   }
   accepting.server().state()->hand_over_to(
@@ -114,7 +120,8 @@ Coro<int> serve_until_stopped(ThreadsPlan plan) {
 
 int serve_on_threads(ThreadsPlan plan) {
   if (plan.threads == 0) throw ValueError("at least 1 thread is needed, not 0");
-  Kernel& kernel = plan.options.kernel != nullptr ? *plan.options.kernel : Kernel::posix();
+  Kernel& kernel = kernel_of(plan);
+  if (kernel.tracer() != nullptr) throw ValueError("a Trace is of one loop: set WEIR_TRACE");
   return run(serve_until_stopped(std::move(plan)), kernel);
 }
 

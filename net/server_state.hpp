@@ -37,6 +37,7 @@ class ServerState final : public TransportOwner,
   void hand_over_to(Listener::Accepted other) { hand_over_ = std::move(other); }
   /// A connection that was accepted elsewhere. Closed if the server is.
   void adopt(Socket socket, Endpoint peer) {
+    socket.set_kernel(loop_.kernel());
     if (!closed_) accept(std::move(socket), std::move(peer));
   }
   void start_serving();

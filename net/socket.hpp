@@ -57,6 +57,8 @@ class Socket {
   Endpoint local_endpoint();
   Endpoint remote_endpoint();
   void close() noexcept { fd_.reset(); }
+  /// It goes to a loop whose kernel looks at the same descriptors, and may be traced by itself.
+  void set_kernel(Kernel& kernel) noexcept { fd_.set_kernel(kernel); }
 
   /// <Socket fd=5, family=2, type=1, proto=6>
   std::string repr() const;

@@ -103,7 +103,7 @@ inline void WriteBuffer::take_shared() noexcept {
 /// Where there is room, this calls nothing that returns, and so saves no register.
 void WriteBuffer::append(std::string_view more) {
   if (more.empty()) return;  // It may have no address, and memcpy() wants one.
-  if (block_ == nullptr && shared.block != nullptr) take_shared();
+  if (block_ == nullptr && shared.block != nullptr && more.size() <= shared_bytes) take_shared();
   if (!has_room(more.size())) [[unlikely]]
     return append_growing(more);
   char* const end = block_->memory() + block_->end;

@@ -40,9 +40,10 @@ extern constinit PoolLists no_pool_lists;
 /// __tls_get_addr(). Only a pointer: of such memory there is little for what is loaded by dlopen().
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local PoolLists* pool_lists;
 
-/// What the build picks a file for: pool_free_lists.cpp; pool_malloc.cpp, which keeps nothing,
-/// under sanitizers, which can then see every use after free. `bytes` as the lists round them up.
-void pool_give_without_room(void* block, std::size_t bytes) noexcept;
+/// What the build picks a file for: pool_free_lists.cpp; pool_malloc.cpp, which keeps nothing and
+/// rounds nothing up, under sanitizers, which can then see every use after free, and behind an end.
+void* pool_new_block(std::size_t bytes, std::size_t rounded);
+void pool_give_without_room(void* block, std::size_t rounded) noexcept;
 
 /// Blocks of memory from free lists, one list a size class, one set of lists a thread.
 ///
@@ -61,7 +62,7 @@ inline void* pool_allocate(std::size_t bytes) {
   PoolLists::Block*& head = lists.heads[size_class];
   PoolLists::Block* const block = head;
   if (block == nullptr) [[unlikely]]
-    return ::operator new(rounded);
+    return pool_new_block(bytes, rounded);
   head = block->next;
   lists.room += rounded;
   return block;

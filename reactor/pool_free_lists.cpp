@@ -47,12 +47,14 @@ thread_local ListsOwner lists_owner;
 
 }  // namespace
 
+void* pool_new_block(std::size_t, std::size_t rounded) { return ::operator new(rounded); }
+
 /// There is no room; or none yet, for this is the first.
-void pool_give_without_room(void* block, std::size_t bytes) noexcept {
+void pool_give_without_room(void* block, std::size_t rounded) noexcept {
   if (std::exchange(opened, true)) return ::operator delete(block);
   lists_owner.open();
   if (pool_lists->room == 0) return ::operator delete(block);
-  pool_free(block, bytes);
+  pool_free(block, rounded);
 }
 
 }  // namespace weir::detail

@@ -1,4 +1,4 @@
-// Internal: used by handles, timers, the loop, tasks and parked reads.
+// Internal: used by handles, timers, the loop, tasks and transports.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -44,7 +44,7 @@ struct Runnable {
 /// two positions says which came first: right as long as fewer than 2^30 are queued at a time.
 using QueuePosition = std::uint32_t;
 
-/// A runnable that can stand in a ready queue: the base of handles, timers, tasks and parked reads.
+/// A runnable that can stand in a ready queue: the base of handles, timers, tasks and transports.
 /// It is in one queue at most, once; `position` says since when, 0 for not at all.
 struct Queueable : Runnable {
   explicit Queueable(const RunnableKind& its_kind) noexcept : Runnable(its_kind) {}

@@ -35,6 +35,8 @@ class UniqueFd {
   int get() const noexcept { return fd_; }
   /// Not on one that was default-constructed.
   Kernel& kernel() const noexcept { return *kernel_; }
+  /// From now on it is used through that kernel, another one's view of the same descriptors.
+  void set_kernel(Kernel& kernel) noexcept { kernel_ = &kernel; }
   /// Hands the descriptor to the caller, who closes it from now on.
   [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
   void reset() noexcept {

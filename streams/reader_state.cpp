@@ -384,6 +384,7 @@ bool ReaderState::must_go_on(ReadWait& node) {
     if (waiter_ != nullptr) [[unlikely]]
       throw_may_not_wait(node.what().function);
     force_resume();
+    if (node.cancelled) return true;  // By the transport, just now: then the task is queued.
     time_wait();
     waiter_ = &node;
     return true;

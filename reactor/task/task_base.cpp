@@ -106,12 +106,20 @@ void TaskBase::step() {
 }
 
 void TaskBase::report_bad_yield() {
-  stuck_ = true;
+  if (std::exchange(stuck_, true)) return;  // Somebody took back what had cancelled it.
   future_.loop().report(
       "Task got bad yield: it awaits something that is not weir's, and nothing will wake it",
       nullptr, [this](ExceptionContext context) {
         return std::move(context).with("task", describe_task());
       });
+  if (must_cancel_) queue_stuck();  // It had cancelled itself before: nobody else will.
+}
+
+/// A stuck task hears of nothing any more, but can be ended.
+void TaskBase::queue_stuck() {
+  if (position != 0) return;
+  set_turn(step_kind);
+  future_.loop().ready().push(*this);
 }
 
 void TaskBase::complete() {
@@ -179,9 +187,7 @@ void TaskBase::cancel_wait(const std::string& message) {
   future_.texts.set_cancel_message(message);
   if (ended) return;
   must_cancel_ = true;  // It runs, has not started, or is woken already.
-  if (!stuck_ || position != 0) return;
-  set_turn(step_kind);
-  future_.loop().ready().push(*this);
+  if (stuck_) queue_stuck();
 }
 
 std::uint32_t TaskBase::uncancel() noexcept {

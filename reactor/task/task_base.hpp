@@ -140,6 +140,7 @@ class TaskBase : public Owned, public Queueable {
   TaskBase* awaited_task() const noexcept;
   void cancel_wait(const std::string& message);
   void report_bad_yield();
+  void queue_stuck();
 
   const TaskKind& task_kind() const noexcept { return *static_cast<const TaskKind*>(future_.kind); }
 

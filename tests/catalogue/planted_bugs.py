@@ -121,7 +121,7 @@ BUGS = (
     bug("B39", "net/socket_transport.cpp", "if (sent.would_block()) return;",
         "if (sent.would_block()) { buffer_.consume(1); return; }"),
     bug("B40", "net/socket_transport.cpp", "if (total == 0) return;",
-        "if (total == 0) { blocked_ = true; return; }"),
+        "if (total == 0) { mode_.blocked = true; return; }"),
     bug("B41", "net/socket_transport.cpp",
         "if (has_ended()) [[unlikely]] return drop_write();",
         "if (mode_.state == State::ending) [[unlikely]] return drop_write();"),

@@ -360,6 +360,14 @@ TEST_CASE_FIXTURE(Connecting, "connect_accepted_socket: makes a protocol over th
   CHECK(made.protocol->trace == "made data(data) ");
 }
 
+TEST_CASE_FIXTURE(Connecting, "connect_accepted_socket: a socket that is closed is refused") {
+  Socket closed(calls, kernel.dial(80));
+  closed.close();
+  CHECK(error_of([&] {
+          static_cast<void>(connect_accepted_socket(factory(), std::move(closed)));
+        }) == "ValueError: Invalid file descriptor: -1");
+}
+
 TEST_CASE_FIXTURE(Connecting,
                   "connect_accepted_socket: one of the wrong kind is refused, and stays") {
   kernel.script(Call::getsockopt, {.error = ENOTSOCK});

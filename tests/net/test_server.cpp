@@ -100,6 +100,17 @@ TEST_CASE_FIXTURE(
   CHECK(reachable());
 }
 
+TEST_CASE_FIXTURE(Serving, "start_serving, close: who watched the socket meanwhile is let go") {
+  const auto watching = std::make_shared<int>(0);
+  const Server server = serve({.start_serving = false});
+  const int fd = server.sockets()[0].fd();
+  loop.add_reader(fd, [watching] {});
+  loop.add_writer(fd, [watching] {});
+  SUBCASE("start_serving") { loop.run_until_complete(server.start_serving()); }
+  SUBCASE("close") { server.close(); }
+  CHECK(watching.use_count() == 1);
+}
+
 TEST_CASE_FIXTURE(
     Serving,
     "close: stops listening at once, as often as one likes, and leaves connections alone") {

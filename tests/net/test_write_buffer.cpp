@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <malloc.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -100,6 +102,19 @@ TEST_CASE("WriteBuffer: what an event gathers by default never moves") {
   const void* const block = buffer.bytes().data();
   while (buffer.size() < WriteBuffer::shared_bytes) buffer.append("x");
   CHECK((buffer.bytes().data() == block || poisons));
+}
+
+TEST_CASE("WriteBuffer: what the thread's block is too small for gets no more than it needs") {
+  WriteBuffer().append("x");  // Now there is one.
+  const auto in_use = [] {
+    const struct mallinfo2 info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  const std::string much(WriteBuffer::shared_bytes + 10'000, 'x');
+  const std::size_t before = in_use();
+  WriteBuffer slow;
+  slow.append(much);
+  CHECK((in_use() - before < much.size() + 10'000 || poisons));
 }
 
 TEST_CASE("WriteBuffer: two that are filled at a time do not disturb each other") {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/reactor/task/any_task.hpp>
 #include <weir/reactor/task/coro.hpp>
 #include <weir/reactor/task/future.hpp>
 #include <weir/reactor/task/sleep.hpp>
@@ -59,6 +60,11 @@ Coro<> awaits_foreign(int levels, Alive alive) {
   } else {
     co_await Foreign();
   }
+}
+
+Coro<> cancels_itself_and_awaits_foreign() {
+  weir::current_task()->cancel();
+  co_await Foreign();
 }
 
 /// Cancels the task when it is destroyed.
@@ -330,6 +336,25 @@ TEST_SUITE("reactor/task/task_reports") {
     test.settle();
     CHECK(task.cancelled());
     CHECK(Alive::count == before);
+  }
+
+  TEST_CASE("bad yield: a task that has cancelled itself before is ended, too") {
+    TestLoop test;
+    const Task<> task = test.loop.create_task(cancels_itself_and_awaits_foreign());
+    test.settle();
+    CHECK(test.take_reports().size() == 1);
+    CHECK(task.cancelled());
+  }
+
+  TEST_CASE("bad yield: it is told once, whatever is asked of the task then") {
+    TestLoop test;
+    const Task<> task = test.loop.create_task(awaits_foreign(0, Alive()));
+    test.settle();
+    task.cancel();
+    task.uncancel();
+    test.settle();
+    CHECK(test.take_reports().size() == 1);
+    CHECK_FALSE(task.done());
   }
 
   TEST_CASE("bad yield: such a task may be cancelled by the end of its own frame, too") {

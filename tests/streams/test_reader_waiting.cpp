@@ -380,6 +380,19 @@ TEST_SUITE("streams/reader_waiting") {
     CHECK(reader.state().buffered() == "abc");
   }
 
+  TEST_CASE_FIXTURE(ReaderLoop,
+                    "resume: a transport that cancels the reading task has it queued once") {
+    const StreamReader reader = make_reader(1);
+    const Task<std::string> task = run(reader, weir::test::readexactly(5));
+    transport.resuming = [&] { task.cancel(); };
+    loop.call_soon([&] { reader.feed_data("abc"); });
+    loop.call_soon([&] { loop.call_soon([&] { reader.feed_data("de"); }); });
+    settle();
+    CHECK(task.cancelled());
+    CHECK(reader.state().buffered() == "abcde");
+    CHECK(loop.ready().empty());
+  }
+
   TEST_CASE_FIXTURE(ReaderLoop, "resume: a failure gives back what read(-1) had collected") {
     const StreamReader reader = make_reader(1);
     const Task<std::string> task = run(reader, weir::test::read(-1));

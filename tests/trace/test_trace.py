@@ -26,6 +26,7 @@ GOLDEN = HERE / "golden"
 TESTS = pathlib.Path(os.environ.get("WEIR_BUILD_DIR", HERE.parents[1] / "build" / "gcc")) / "tests"
 SCENES = TESTS / "trace_scenes"
 STUCK = TESTS / "trace_stuck"
+LINE_ECHO = TESTS.parent / "docs" / "examples" / "line_echo"
 SECONDS = 20
 # Lines of the library move whenever somebody works on it.
 LIBRARY_LINE = re.compile(r"((?:reactor|net|streams)/[\w/]+\.[ch]pp):\d+")
@@ -110,6 +111,24 @@ class Picture(unittest.TestCase):
             trace = json.loads(file.read_text())
         self.assertEqual(errors_of_trace(trace), [])
         self.assertIn("accept", {event["name"] for event in trace["traceEvents"]})
+
+    def test_each_loop_of_several_threads_has_its_own_trace(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "trace.json"
+            with subprocess.Popen([LINE_ECHO, "0", "--threads", "2"], stdout=subprocess.PIPE,
+                                  env={**os.environ, "WEIR_TRACE": str(file)}, text=True) as server:
+                port = int(re.search(r"\d+$", server.stdout.readline().strip()).group())
+                for _ in range(4):
+                    with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+                        client.sendall(b"hello\n")
+                        self.assertEqual(client.recv(100), b"hello\n")
+                server.terminate()
+            trace = json.loads(file.read_text())
+        self.assertEqual(errors_of_trace(trace), [])
+        reads = {event["pid"] for event in trace["traceEvents"] if event["name"] == "read"}
+        accepts = {event["pid"] for event in trace["traceEvents"] if event["name"] == "accept"}
+        self.assertEqual((len(reads), len(accepts)), (2, 1))
+        self.assertFalse(reads & accepts)
 
     def test_the_environment_may_ask_for_sentences(self):
         with Stuck(WEIR_TRACE="explain") as stuck:
