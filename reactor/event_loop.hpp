@@ -217,7 +217,7 @@ class EventLoop {
   void when_drained(detail::DrainHook& hook) noexcept {
     if (!hook.linked()) hooks_.push_back(hook);
   }
-  void flush_when_drained(detail::Queueable& item) noexcept {  // Behind the hooks.
+  void flush_when_drained(detail::Queueable& item) noexcept {
     if (item.position == 0) flushes_.push(item);
   }
   detail::ReadyQueue& flushes() noexcept { return flushes_; }
