@@ -72,12 +72,13 @@ Options not_yet_serving(Options options) {
 ///           joined. Signals that the program handles or ignores itself are left alone; a second
 ///           one of those that are not kills. What waits in the kernel to be accepted is reset.
 /// Returns   0; after SIGINT 130, as run() does.
-/// Errors    ValueError "at least 1 thread is needed, not 0". What create_server() throws: no
-///           thread has begun then. RuntimeError "can't start new thread", "asyncio.run() cannot be
-///           called from a running event loop"; OSError, a loop without a poller: the threads so
-///           far are stopped and joined. What ended one of the loops, KeyboardInterrupt or OSError,
-///           after all are joined. What `listening` throws. A connection that cannot be handed over
-///           is closed and reported to the exception handler of the calling thread's loop.
+/// Errors    ValueError "at least 1 thread is needed, not 0"; "a Trace is of one loop: set
+///           WEIR_TRACE", if options.kernel is a Trace's. What create_server() throws: no thread
+///           has begun then. RuntimeError "can't start new thread", "asyncio.run() cannot be called
+///           from a running event loop"; OSError, a loop without a poller: the threads so far are
+///           stopped and joined. What ended one of the loops, KeyboardInterrupt or OSError, after
+///           all are joined. What `listening` throws. A connection that cannot be handed over is
+///           closed and reported to the exception handler of the calling thread's loop.
 /// Threads   Any thread without a running loop. The factory is copied for each loop, and a copy is
 ///           called by its loop's thread alone: what it holds belongs to the loop, what it points
 ///           to is shared by all.

@@ -16,6 +16,7 @@
 #include <weir/reactor/task/sleep.hpp>
 #include <weir/reactor/task/task.hpp>
 
+#include <tests/support/foreign_awaitable.hpp>
 #include <tests/support/task_fixture.hpp>
 
 using weir::CancelledError;
@@ -25,6 +26,7 @@ using weir::Future;
 using weir::RuntimeError;
 using weir::Task;
 using weir::test::Alive;
+using weir::test::ForeignAwaitable;
 using weir::test::TestLoop;
 using namespace std::chrono_literals;
 
@@ -47,24 +49,17 @@ Coro<> refuses(Alive) {
   }
 }
 
-/// An awaitable that is none of weir's: nobody will resume what it suspends.
-struct Foreign {
-  Foreign() noexcept {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) const noexcept {}
-  void await_resume() const noexcept {}
-};
 Coro<> awaits_foreign(int levels, Alive alive) {
   if (levels > 0) {
     co_await awaits_foreign(levels - 1, alive);
   } else {
-    co_await Foreign();
+    co_await ForeignAwaitable();
   }
 }
 
 Coro<> cancels_itself_and_awaits_foreign() {
   weir::current_task()->cancel();
-  co_await Foreign();
+  co_await ForeignAwaitable();
 }
 
 /// Cancels the task when it is destroyed.
@@ -77,7 +72,7 @@ struct Cancels {
 };
 Coro<> awaits_foreign_and_cancels(std::optional<Task<>>* task) {
   const Cancels at_the_end(task);
-  co_await Foreign();
+  co_await ForeignAwaitable();
 }
 
 /// Writes its letter when it is destroyed.

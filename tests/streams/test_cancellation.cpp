@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include <chrono>
-#include <coroutine>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +17,7 @@
 
 #include <tests/streams/stream_fixture.hpp>
 #include <tests/streams/stream_loop.hpp>
+#include <tests/support/foreign_awaitable.hpp>
 
 using weir::Coro;
 using weir::FlowControlMixin;
@@ -25,6 +25,7 @@ using weir::StreamReader;
 using weir::StreamWriter;
 using weir::Task;
 using weir::test::Connected;
+using weir::test::ForeignAwaitable;
 using weir::test::MockTransport;
 using weir::test::ReaderLoop;
 using weir::test::said;
@@ -39,16 +40,9 @@ Coro<> only(A awaitable) {
   static_cast<void>(co_await std::move(awaitable));
 }
 
-/// Not weir's: nothing will wake who awaits it.
-struct Foreign {
-  Foreign() noexcept {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) const noexcept {}
-  void await_resume() const noexcept {}
-};
 Coro<> reads_and_is_stuck(StreamReader reader) {
-  const std::string line = co_await reader.readline();
-  co_await Foreign();
+  static_cast<void>(co_await reader.readline());
+  co_await ForeignAwaitable();
 }
 
 using Start = Coro<> (*)(const StreamReader&);

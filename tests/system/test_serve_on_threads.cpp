@@ -29,6 +29,7 @@
 #include <weir/reactor/error.hpp>
 #include <weir/reactor/sim/counting_kernel.hpp>
 #include <weir/reactor/task/runner.hpp>
+#include <weir/reactor/trace.hpp>
 #include <weir/streams/serve_on_threads.hpp>
 
 using weir::Coro;
@@ -393,6 +394,13 @@ TEST_SUITE("system/serve_on_threads" * doctest::timeout(30)) {
   TEST_CASE("serve_on_threads: without threads it is refused") {
     CHECK_THROWS_WITH_AS(serve_on_threads(0, echo, "127.0.0.1", 0),
                          "at least 1 thread is needed, not 0", weir::ValueError);
+  }
+
+  // Its threads would write to it all at once.
+  TEST_CASE("serve_on_threads: a Trace is refused") {
+    weir::Trace trace;
+    CHECK_THROWS_WITH_AS(serve_on_threads(1, echo, "127.0.0.1", 0, {}, {.kernel = &trace.kernel()}),
+                         "a Trace is of one loop: set WEIR_TRACE", weir::ValueError);
   }
 
   TEST_CASE("serve_on_threads: a limit of 0 is refused") {
